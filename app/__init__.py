@@ -1,0 +1,1 @@
+"""The process: composition root, HTTP and pages. No business rule lives here."""

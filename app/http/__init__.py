@@ -1,0 +1,1 @@
+"""HTTP: one folder per audience, and what they share."""

@@ -1,0 +1,230 @@
+"""Endpoints: each call of the contract as one value, from which routing, checks and the document follow.
+
+A group is an audience's door with its endpoints behind it, so no route can forget who may come in. For every call, in
+this order: the trace id, the door, the limit, the size and type of the body, the Idempotency-Key, the payload; then the
+function that calls the verb; then the answer, the log line and the metrics.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import perf_counter
+from typing import Any, Protocol
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import PayloadTooLarge, SanicException
+
+from app import logs, metrics
+from app.http import errors, payloads
+from app.http.errors import BodyTooLarge, HttpRefusal, IdempotencyKeyInvalid, IdempotencyKeyMissing
+from app.http.limits import Limit, Limits, address_of
+from app.http.principals import MemberTokens, Principal
+from app.resources import Resources
+from loyalty import clock
+from loyalty.errors import Refusal
+
+KEY_FORM = re.compile(r"[\x21-\x7e]{8,64}")
+MINI_BODY_BYTES_MAX = 64 * 1024
+CALLS = Limit("calls", 120, 60)
+LOG = logs.get("http")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the web worker holds while it serves."""
+
+    resources: Resources
+    tokens: MemberTokens
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request after all checks."""
+
+    context: Context
+    principal: Any
+    params: dict[str, str]
+    query: Any
+    body: Any
+    key: str
+    at: datetime
+
+    @property
+    def resources(self) -> Resources:
+        """Give the process's resources."""
+        return self.context.resources
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with a status of its own, one of the endpoint's."""
+
+    value: object
+    status: int
+
+
+class Door(Protocol):
+    """Proves who a request is from. Raises HttpRefusal or Refusal."""
+
+    scheme: str | None
+    """The security scheme in the document; None for a public door."""
+    refusals: tuple[type[Refusal] | type[HttpRefusal], ...]
+
+    async def __call__(self, request: Request, context: Context, endpoint: "Endpoint", at: datetime, /) -> Principal:
+        """Tell the principal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One call of the contract."""
+
+    method: str
+    path: str
+    """Below the group's prefix, parameters in braces."""
+    summary: str
+    call: Callable[[Call], Awaitable[object]]
+    answer: Any
+    """The type of the answer; None for an empty one."""
+    statuses: tuple[int, ...] = (200,)
+    body: Any = None
+    query: Any = None
+    keyed: bool = False
+    """Whether it takes an Idempotency-Key."""
+    scope: str | None = None
+    """The scope that a system key needs."""
+    limit: Limit = CALLS
+    by_address: bool = False
+    body_bytes_max: int = MINI_BODY_BYTES_MAX
+    refusals: tuple[type[Refusal] | type[HttpRefusal], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An audience's endpoints behind one door."""
+
+    name: str
+    prefix: str
+    door: Door
+    endpoints: tuple[Endpoint, ...] = field(default=())
+
+
+def mount(app: Sanic[Any, Any], groups: tuple[Group, ...]) -> None:
+    """Route every endpoint of every group."""
+    for group in groups:
+        for endpoint in group.endpoints:
+            path = re.sub(r"\{(\w+)\}", r"<\1:str>", group.prefix + endpoint.path)
+            name = re.sub(r"\W+", "_", f"{endpoint.method}_{group.prefix}{endpoint.path}").lower()
+            # Streamed, so that the door, the limit and the declared size come before the body is read.
+            app.add_route(_handler(group, endpoint), path, {endpoint.method}, name=name, stream=True)
+
+
+def _handler(group: Group, endpoint: Endpoint) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
+    route = group.prefix + endpoint.path
+    seconds = metrics.REQUEST_SECONDS.labels(endpoint.method, route)
+    counts: dict[int, Any] = {}
+
+    async def serve(request: Request, **params: str) -> HTTPResponse:
+        started = perf_counter()
+        trace_id = request.ctx.trace_id
+        try:
+            answer = await _answer(group, endpoint, request, params)
+        except Refusal as refusal:
+            answer = errors.render(refusal, trace_id)
+        except HttpRefusal as refusal:
+            answer = errors.render(refusal, trace_id)
+        except SanicException:
+            raise
+        except Exception:
+            LOG.exception("unexpected", route=route, method=endpoint.method, trace_id=trace_id)
+            answer = errors.render(errors.Unexpected(), trace_id)
+        elapsed = perf_counter() - started
+        seconds.observe(elapsed)
+        count = counts.get(answer.status)
+        if count is None:
+            count = counts[answer.status] = metrics.REQUESTS.labels(endpoint.method, route, answer.status)
+        count.inc()
+        LOG.info(
+            "request",
+            method=endpoint.method,
+            route=route,
+            status=answer.status,
+            ms=round(elapsed * 1000, 2),
+            trace_id=trace_id,
+        )
+        return answer
+
+    return serve
+
+
+async def _answer(group: Group, endpoint: Endpoint, request: Request, params: dict[str, str]) -> HTTPResponse:
+    context: Context = request.app.ctx.context
+    at = clock.now()
+    principal = await group.door(request, context, endpoint, at)
+    left = context.limits.take(endpoint.limit, _caller(endpoint, principal, request, context))
+    body = await _body(endpoint, request)
+    call = Call(
+        context,
+        principal,
+        params,
+        None if endpoint.query is None else payloads.from_query(request.args, endpoint.query),
+        body,
+        _key(endpoint, request),
+        at,
+    )
+    result = await endpoint.call(call)
+    value, status = (result.value, result.status) if isinstance(result, Reply) else (result, endpoint.statuses[0])
+    limit = endpoint.limit
+    headers = {
+        "trace-id": request.ctx.trace_id,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "ratelimit-policy": f'"{limit.name}";q={limit.burst};w={limit.window_seconds}',
+        "ratelimit": f'"{limit.name}";r={left.calls};t={left.seconds}',
+    }
+    if value is None:
+        return HTTPResponse(None, status, headers)
+    return HTTPResponse(payloads.encode(value), status, headers, "application/json")
+
+
+def _caller(endpoint: Endpoint, principal: Principal, request: Request, context: Context) -> str:
+    number = getattr(principal, "id", None)
+    if number is not None and not endpoint.by_address:
+        return f"{type(principal).__name__}:{number}"
+    return address_of(
+        request.conn_info.client if request.conn_info else "",
+        request.headers.get("x-forwarded-for"),
+        context.resources.settings.trusted_proxies,
+    )
+
+
+def _key(endpoint: Endpoint, request: Request) -> str:
+    if not endpoint.keyed:
+        return ""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        raise IdempotencyKeyMissing
+    if not KEY_FORM.fullmatch(key):
+        raise IdempotencyKeyInvalid
+    return str(key)
+
+
+async def _body(endpoint: Endpoint, request: Request) -> Any:
+    if endpoint.body is None:
+        return None
+    limit = endpoint.body_bytes_max
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(limit_bytes=limit)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise errors.MediaTypeUnsupported
+    try:
+        await request.receive_body()  # type: ignore[no-untyped-call]  # Sanic leaves it without types
+    except PayloadTooLarge:
+        raise BodyTooLarge(limit_bytes=limit) from None
+    if len(request.body) > limit:
+        raise BodyTooLarge(limit_bytes=limit)
+    return payloads.decode(request.body, endpoint.body)

@@ -1,0 +1,53 @@
+"""Who a request is proven to be, and the doors that prove it."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+import msgspec
+from itsdangerous import BadSignature, Signer
+
+from app.http.errors import TokenExpired, TokenInvalid
+from loyalty.customers.standings import MemberRef
+from loyalty.organisation.system_keys import System
+
+SESSION_LIFE = timedelta(days=30)
+TOKEN_LENGTH_MAX = 512
+
+
+class Guest(msgspec.Struct, frozen=True):
+    """A request without a token."""
+
+
+Principal = Guest | MemberRef | System
+
+
+class MemberTokens:
+    """Gives and reads members' bearer tokens: member, epoch and end, signed; nothing is stored.
+
+    The first key signs, all keys verify.
+    """
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        # itsdangerous signs with the last key of its list.
+        self._signer = Signer(
+            list(reversed(keys)), salt="leketong.member", digest_method=hashlib.sha256, key_derivation="hmac"
+        )
+
+    def give(self, member: MemberRef, at: datetime) -> tuple[str, datetime]:
+        """Sign a token; return it with the instant of its end."""
+        expires_at = (at + SESSION_LIFE).replace(microsecond=0)
+        text = f"{member.id}.{member.epoch}.{int(expires_at.timestamp())}"
+        return self._signer.sign(text).decode(), expires_at
+
+    def read(self, token: str, at: datetime) -> MemberRef:
+        """Read a token. Raises TokenInvalid for one that we did not give, TokenExpired for one past its time."""
+        if len(token) > TOKEN_LENGTH_MAX:
+            raise TokenInvalid
+        try:
+            text = self._signer.unsign(token).decode()
+        except (BadSignature, UnicodeError):
+            raise TokenInvalid from None
+        member_id, epoch, expires = text.split(".")
+        if at.timestamp() >= int(expires):
+            raise TokenExpired
+        return MemberRef(int(member_id), int(epoch))

@@ -1,0 +1,1 @@
+"""Other programs: master data in, binding codes, feeds out."""

@@ -1,0 +1,113 @@
+"""The web process: create_app(settings), and `python -m app.server --fd N` for one worker on an inherited socket."""
+
+import argparse
+import asyncio
+import os
+import random
+import re
+import socket
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import MethodNotAllowed as SanicMethodNotAllowed
+from sanic.exceptions import NotFound as SanicNotFound
+from sanic.exceptions import PayloadTooLarge, SanicException
+
+from app import logs, readiness, resources, settings
+from app.http import docs, endpoints, errors, health, openapi, wechat
+from app.http.endpoints import Context, Group
+from app.http.limits import Limits
+from app.http.mini.endpoints import MINI
+from app.http.principals import MemberTokens
+from app.http.systems.endpoints import SYSTEMS
+from app.settings import Settings
+
+GROUPS: tuple[Group, ...] = (*MINI, SYSTEMS)
+REQUEST_BYTES_MAX = 8 * 1024 * 1024
+GRACEFUL_SECONDS = 10
+TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+LOG = logs.get("server")
+
+
+def create_app(config: Settings) -> Sanic[Any, Any]:
+    """Compose the web application. Nothing is opened before it serves."""
+    app: Sanic[Any, Any] = Sanic("leketong", configure_logging=False)
+    app.config.update(
+        {
+            "REQUEST_MAX_SIZE": REQUEST_BYTES_MAX,
+            "REQUEST_TIMEOUT": 30,
+            "RESPONSE_TIMEOUT": 30,
+            "KEEP_ALIVE_TIMEOUT": 75,
+            "GRACEFUL_SHUTDOWN_TIMEOUT": GRACEFUL_SECONDS,
+            "ACCESS_LOG": False,
+            "MOTD": False,
+            "FALLBACK_ERROR_FORMAT": "json",
+        }
+    )
+    app.on_request(_trace, priority=100)
+    app.error_handler.add(Exception, _refuse)
+    endpoints.mount(app, GROUPS)
+    health.mount(app)
+    wechat.mount(app)
+    docs.mount(app, openapi.document(GROUPS, config.public_url))
+    stack = AsyncExitStack()
+
+    async def open_all(app: Sanic[Any, Any]) -> None:
+        opened = await stack.enter_async_context(resources.opened(config, name="leketong-web"))
+        limits = Limits(opened.redis)
+        app.ctx.context = Context(opened, MemberTokens(config.secret_keys), limits)
+        app.ctx.health = health.Health(opened)
+        app.ctx.sharing = asyncio.create_task(limits.share_for_ever())
+
+    async def close_all(app: Sanic[Any, Any]) -> None:
+        app.ctx.sharing.cancel()
+        await asyncio.gather(app.ctx.sharing, return_exceptions=True)
+        await stack.aclose()
+
+    async def tell_ready(_app: Sanic[Any, Any]) -> None:
+        readiness.tell()
+
+    app.before_server_start(open_all)
+    app.after_server_start(tell_ready)
+    # After the drain: a request that was accepted still needs everything.
+    app.after_server_stop(close_all)
+    return app
+
+
+async def _trace(request: Request) -> None:
+    given = TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    request.ctx.trace_id = given[1] if given else f"{random.getrandbits(128):032x}"
+
+
+async def _refuse(request: Request, fault: Exception) -> HTTPResponse:
+    """Render what no endpoint has rendered: Sanic's own refusals, and bugs outside of endpoints."""
+    trace_id = getattr(request.ctx, "trace_id", "") or f"{random.getrandbits(128):032x}"
+    match fault:
+        case SanicNotFound():
+            return errors.render(errors.PathUnknown(), trace_id)
+        case SanicMethodNotAllowed():
+            allowed = fault.headers.get("Allow") or ", ".join(sorted(fault.context or ()))
+            return errors.render(errors.MethodNotAllowed(allowed=str(allowed)), trace_id)
+        case PayloadTooLarge():
+            return errors.render(errors.BodyTooLarge(limit_bytes=REQUEST_BYTES_MAX), trace_id)
+        case SanicException() if fault.status_code < 500:  # noqa: PLR2004
+            return errors.render(errors.RequestInvalid(), trace_id)
+    LOG.error("unexpected", exc_info=fault, trace_id=trace_id)
+    return errors.render(errors.Unexpected(), trace_id)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve as one web worker on the listening socket that the supervisor passes."""
+    parser = argparse.ArgumentParser(prog="python -m app.server")
+    parser.add_argument("--fd", type=int, required=True, help="the number of an inherited listening socket")
+    fd = parser.parse_args(arguments).fd
+    logs.configure()
+    app = create_app(settings.from_environment(os.environ))
+    app.run(sock=socket.socket(fileno=fd), single_process=True, motd=False, access_log=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

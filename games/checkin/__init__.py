@@ -1,0 +1,1 @@
+"""Check-in: once an outlet and business date, points by the ladder."""

@@ -1,0 +1,120 @@
+"""Natural batching: many concurrent requests become one call of a verb that works on sets.
+
+A flush starts when the one before has returned, never by a timer: an idle system answers at once, a busy one gathers
+what came in meanwhile. So the cost of a commit is shared by as many requests as wait for it.
+
+Promises, each with a test:
+
+- a request is answered only after the verb has returned, which is after its commit;
+- an item is in at most one flush, unless it has to be tried alone;
+- a Refusal that the verb returns for an item reaches that request alone;
+- a flush that raises an ordinary exception is tried again item by item, so that the one item at fault is found and its
+  neighbours succeed (the verb's transaction was rolled back, so nothing is done twice);
+- a flush that raises Unavailable (the database is away) answers Unavailable to all its items;
+- the queue is bounded: past it ``submit`` raises Overloaded at once;
+- a request cancelled while it waits is dropped; once its flush has started, its effect stands and nobody is told;
+- ``close`` lets everything accepted finish, and refuses what comes later.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from loyalty.errors import Overloaded, Refusal, Unavailable
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+BATCH_ITEMS_MAX = 256
+QUEUE_ITEMS_MAX = 4_096
+
+
+class Batcher(Generic[Item, Answer]):
+    """Feeds ``verb`` with batches. One event loop; not for use across threads.
+
+    ``verb`` takes the items in the order they came and returns one answer, or one Refusal, for each.
+    """
+
+    def __init__(
+        self,
+        verb: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Refusal]]],
+        *,
+        batch_items_max: int = BATCH_ITEMS_MAX,
+        queue_items_max: int = QUEUE_ITEMS_MAX,
+        flushes_max: int = 1,
+    ) -> None:
+        self._verb = verb
+        self._batch_items_max = batch_items_max
+        self._queue_items_max = queue_items_max
+        self._flushes_max = flushes_max
+        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        self._flushes: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """Tell how many items wait for a flush."""
+        return len(self._waiting)
+
+    async def submit(self, item: Item) -> Answer:
+        """Give one item; return its answer, or raise its Refusal.
+
+        Raises Overloaded when the queue is full or the batcher is closed.
+        """
+        if self._closed or len(self._waiting) >= self._queue_items_max:
+            raise Overloaded
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
+        if len(self._flushes) < self._flushes_max:
+            flush = asyncio.create_task(self._flush_until_empty())
+            self._flushes.add(flush)
+            flush.add_done_callback(self._flushes.discard)
+        return await answer
+
+    async def close(self) -> None:
+        """Refuse new items, and return when every accepted one is answered."""
+        self._closed = True
+        while self._flushes:
+            await asyncio.gather(*self._flushes)
+
+    async def _flush_until_empty(self) -> None:
+        while batch := self._take():
+            await self._flush(batch)
+
+    def _take(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
+        batch: list[tuple[Item, asyncio.Future[Answer]]] = []
+        while self._waiting and len(batch) < self._batch_items_max:
+            item, answer = self._waiting.popleft()
+            if not answer.done():
+                batch.append((item, answer))
+        return batch
+
+    async def _flush(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._verb([item for item, _ in batch])
+            if len(answers) != len(batch):
+                # A bug in the verb: nobody may get a neighbour's answer.
+                raise RuntimeError(f"{len(batch)} items got {len(answers)} answers")  # noqa: TRY301
+        except Unavailable as unavailable:
+            for _, waiter in batch:
+                _answer(waiter, unavailable)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to one item, which is found here
+            if len(batch) == 1:
+                _answer(batch[0][1], fault)
+                return
+            for single in batch:
+                await self._flush([single])
+        else:
+            for (_, waiter), answer in zip(batch, answers, strict=True):
+                _answer(waiter, answer)
+
+
+def _answer(waiter: asyncio.Future[Answer], answer: Answer | Exception) -> None:
+    # The request may have been cancelled while its flush ran.
+    with suppress(asyncio.InvalidStateError):
+        if isinstance(answer, Exception):
+            waiter.set_exception(answer)
+        else:
+            waiter.set_result(answer)

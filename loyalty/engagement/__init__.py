@@ -1,0 +1,1 @@
+"""Engagement: what the events say about how an outlet is doing."""

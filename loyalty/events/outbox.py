@@ -1,0 +1,38 @@
+"""Recording what happened, in the transaction in which it happened."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from uuid_utils.compat import uuid7
+
+from loyalty.events import queries
+from loyalty.events.rules import FEED_OF
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened to an outlet."""
+
+    type: str
+    """A name of loyalty.events.rules.FEED_OF, such as checkin.made."""
+    subject: str
+    """The outlet's code."""
+    occurred_at: datetime
+    data: dict[str, object]
+    """What a consumer may know: no phone, no name of a person."""
+
+
+async def record(many: Sequence[Event]) -> None:
+    """Put events into the outbox, in one statement. Set verb: raises RuntimeError outside a transaction.
+
+    An unknown type is a KeyError: the event has to be named in FEED_OF first.
+    """
+    if many:
+        await queries.insert_outbox(
+            [uuid7() for _ in many],
+            [FEED_OF[event.type] for event in many],
+            [event.type for event in many],
+            [event.subject for event in many],
+            [event.occurred_at for event in many],
+            [msgspec.json.encode(event.data).decode() for event in many],
+        )

@@ -1,0 +1,13 @@
+"""Which feed an event goes to: one literal table. An event that is not in it cannot be recorded."""
+
+from typing import Literal
+
+Feed = Literal["engagement", "orders", "bindings"]
+
+FEEDS: tuple[Feed, ...] = ("engagement", "orders", "bindings")
+
+FEED_OF: dict[str, Feed] = {
+    "checkin.made": "engagement",
+    "binding.made": "bindings",
+    "binding.ended": "bindings",
+}

@@ -1,0 +1,1 @@
+"""Feeds: what happened, as other programs read it."""

@@ -1,0 +1,1 @@
+"""Notices: what members allow us to send them, and what WeChat says of it."""

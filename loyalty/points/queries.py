@@ -1,0 +1,135 @@
+"""The only raw SQL of the points module."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import asyncpg
+
+from loyalty.transactions import reading, writing
+
+_ACCRUE = """
+    WITH wanted AS (
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::date[], $5::text[], $6::text[], $7::text[],
+                             $8::text[], $9::timestamptz[]) WITH ORDINALITY
+               AS w(outlet_id, member_id, points, expires_on, source_kind, source_id, rule, why, at, n)
+    ), locked AS MATERIALIZED (
+        SELECT outlet_id, balance, owed FROM points_accounts
+         WHERE outlet_id = ANY ($1::bigint[]) ORDER BY outlet_id FOR UPDATE
+    ), fresh AS (
+        SELECT w.*, coalesce(l.owed, 0) AS owed,
+               coalesce(sum(w.points) OVER (PARTITION BY w.outlet_id ORDER BY w.n
+                                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS points_before
+          FROM wanted w LEFT JOIN locked l USING (outlet_id)
+         WHERE NOT EXISTS (SELECT FROM ledger_entries e
+                            WHERE e.source_id = w.source_id AND e.source_kind = w.source_kind AND e.kind = 'accrual')
+    ), entered AS (
+        INSERT INTO ledger_entries
+               (outlet_id, member_id, kind, points, owed_repaid, expires_on, source_kind, source_id, rule, why, at)
+        SELECT outlet_id, member_id, 'accrual', points, least(points, greatest(owed - points_before, 0)), expires_on,
+               source_kind, source_id, rule, why, at
+          FROM fresh ORDER BY n
+        ON CONFLICT (source_id, source_kind, kind) DO NOTHING
+        RETURNING outlet_id, points, owed_repaid, expires_on, source_kind, source_id
+    ), filled AS (
+        INSERT INTO points_lots AS l (outlet_id, expires_on, points_left)
+        SELECT outlet_id, expires_on, sum(points - owed_repaid) FROM entered
+         GROUP BY outlet_id, expires_on HAVING sum(points - owed_repaid) > 0 ORDER BY outlet_id, expires_on
+        ON CONFLICT (outlet_id, expires_on) DO UPDATE SET points_left = l.points_left + excluded.points_left
+    ), credited AS (
+        -- A new account owes nothing, so its repaid sum is 0 and may stand in the column owed; an old one owes less.
+        INSERT INTO points_accounts AS a (outlet_id, balance, owed)
+        SELECT outlet_id, sum(points - owed_repaid), sum(owed_repaid) FROM entered GROUP BY outlet_id ORDER BY outlet_id
+        ON CONFLICT (outlet_id) DO UPDATE SET balance = a.balance + excluded.balance, owed = a.owed - excluded.owed
+        RETURNING outlet_id, balance
+    )
+    SELECT e.source_id IS NULL AS repeated, coalesce(c.balance, l.balance, 0) AS balance
+      FROM wanted w
+      LEFT JOIN entered e ON e.source_id = w.source_id AND e.source_kind = w.source_kind
+      LEFT JOIN credited c ON c.outlet_id = w.outlet_id
+      LEFT JOIN locked l ON l.outlet_id = w.outlet_id
+     ORDER BY w.n
+"""
+
+
+async def accrue(
+    outlet_ids: Sequence[int],
+    member_ids: Sequence[int | None],
+    points: Sequence[int],
+    expiries: Sequence[date],
+    source_kinds: Sequence[str],
+    source_ids: Sequence[str],
+    rules: Sequence[str],
+    reasons: Sequence[str],
+    instants: Sequence[datetime],
+) -> list[asyncpg.Record]:
+    """Enter accruals, fill lots, repay what is owed, move balances. Rows (repeated, balance) in the order given.
+
+    Accounts are locked in outlet order first. An entry whose source was paid before is not entered again.
+    """
+    return await writing().fetch(
+        _ACCRUE, outlet_ids, member_ids, points, expiries, source_kinds, source_ids, rules, reasons, instants
+    )
+
+
+async def accounts(outlet_ids: Sequence[int]) -> list[asyncpg.Record]:
+    """Read the accounts of outlets; an outlet that never had points has no row."""
+    return await reading().fetch(
+        "SELECT outlet_id, balance, pending, owed FROM points_accounts WHERE outlet_id = ANY ($1::bigint[])",
+        outlet_ids,
+    )
+
+
+async def expiring(outlet_id: int) -> list[asyncpg.Record]:
+    """Read how many points of an outlet end on which day, soonest first."""
+    return await reading().fetch(
+        """
+        SELECT expires_on, points_left AS points FROM points_lots
+         WHERE outlet_id = $1 AND points_left > 0 ORDER BY expires_on
+        """,
+        outlet_id,
+    )
+
+
+async def entries(outlet_id: int, before_id: int | None, limit: int) -> list[asyncpg.Record]:
+    """Read entries of an outlet, the latest first, below ``before_id``."""
+    return await reading().fetch(
+        """
+        SELECT id, kind, points, owed_repaid, expires_on, source_kind, source_id, rule, why, at FROM ledger_entries
+         WHERE outlet_id = $1 AND ($2::bigint IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
+        """,
+        outlet_id,
+        before_id,
+        limit,
+    )
+
+
+async def differences(limit: int) -> list[asyncpg.Record]:
+    """Find accounts whose balance, owed or lots are not what their entries say, at most ``limit``."""
+    return await reading().fetch(
+        """
+        WITH said AS (
+            SELECT outlet_id, sum(points - owed_repaid) AS balance FROM ledger_entries GROUP BY outlet_id
+        ), kept AS (
+            SELECT outlet_id, sum(points_left) AS points_left FROM points_lots GROUP BY outlet_id
+        )
+        SELECT coalesce(a.outlet_id, s.outlet_id, k.outlet_id) AS outlet_id,
+               a.balance AS account, s.balance AS entries, k.points_left AS lots
+          FROM points_accounts a
+          FULL JOIN said s ON s.outlet_id = a.outlet_id
+          FULL JOIN kept k ON k.outlet_id = coalesce(a.outlet_id, s.outlet_id)
+         WHERE coalesce(a.balance, 0) <> coalesce(s.balance, 0) OR coalesce(a.balance, 0) <> coalesce(k.points_left, 0)
+         ORDER BY 1 LIMIT $1
+        """,
+        limit,
+    )
+
+
+async def orphans(limit: int) -> list[asyncpg.Record]:
+    """Find accounts of outlets that do not exist, at most ``limit``."""
+    return await reading().fetch(
+        """
+        SELECT a.outlet_id FROM points_accounts a
+         WHERE NOT EXISTS (SELECT FROM outlets o WHERE o.id = a.outlet_id) ORDER BY 1 LIMIT $1
+        """,
+        limit,
+    )

@@ -1,0 +1,103 @@
+"""Where a transaction begins, and what runs inside it.
+
+An entry verb opens one with ``begin()``; set verbs ask for ``writing()`` and so refuse to run outside. Reads that need
+no transaction run under ``reader()``. Statements of queries.py go to asyncpg itself; the ORM, used inside ``begin()``,
+shares the same connection.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, cast
+
+import asyncpg
+from tortoise.connection import get_connection
+from tortoise.transactions import in_transaction
+
+from loyalty.errors import DatabaseUnavailable, TryAgain
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection  # generic only in its stubs
+
+_writing: ContextVar[Connection | None] = ContextVar("writing", default=None)
+_reading: ContextVar[Connection | None] = ContextVar("reading", default=None)
+
+LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+"""What asyncpg raises when the server is away, stopping, starting or full. Whether a commit on its way was done is
+then unknown; idempotency keys make asking again safe."""
+
+CROSSED = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+)
+"""Two transactions met, or one waited too long for a lock: nothing was done, trying again is right."""
+
+
+@asynccontextmanager
+async def begin() -> AsyncIterator[Connection]:
+    """Open a transaction; commit at the end, roll back on any exception.
+
+    Raises DatabaseUnavailable when the server is out of reach, TryAgain when a lock could not be had, and RuntimeError
+    when one is open already: entry verbs do not call each other.
+    """
+    if _writing.get() is not None:
+        raise RuntimeError("a transaction is open already; call set verbs inside it, not entry verbs")
+    try:
+        async with in_transaction() as client:
+            # Tortoise keeps the pooled asyncpg connection here; its own methods would turn every row into a dict.
+            connection = cast(Connection, cast(Any, client)._connection)  # noqa: SLF001
+            token = _writing.set(connection)
+            try:
+                yield connection
+            finally:
+                _writing.reset(token)
+    except LOST as lost:
+        raise DatabaseUnavailable from lost
+    except CROSSED as crossed:
+        raise TryAgain from crossed
+
+
+@asynccontextmanager
+async def reader() -> AsyncIterator[Connection]:
+    """Lend a connection for reads, without a transaction: each statement sees what is committed when it starts."""
+    try:
+        async with get_connection("default").acquire_connection() as lent:
+            connection = cast(Connection, lent)
+            token = _reading.set(connection)
+            try:
+                yield connection
+            finally:
+                _reading.reset(token)
+    except LOST as lost:
+        raise DatabaseUnavailable from lost
+    except CROSSED as crossed:
+        raise TryAgain from crossed
+
+
+def writing() -> Connection:
+    """Give the connection of the open transaction. Raises RuntimeError outside of one."""
+    connection = _writing.get()
+    if connection is None:
+        raise RuntimeError("this changes data: call it inside transactions.begin()")
+    return connection
+
+
+def reading() -> Connection:
+    """Give the connection of the open transaction or reader. Raises RuntimeError outside of both."""
+    connection = _writing.get() or _reading.get()
+    if connection is None:
+        raise RuntimeError("call this inside transactions.begin() or transactions.reader()")
+    return connection

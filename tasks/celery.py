@@ -1,0 +1,58 @@
+"""The Celery application and the schedule: one table of everything that runs by the clock."""
+
+import os
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from celery import Celery
+from celery.schedules import crontab
+
+from app import house, settings
+
+VISIBILITY_SECONDS = 3_600
+"""Longer than the longest task: a task given back while it still runs would run twice at once."""
+
+
+def broker_url(redis_url: str) -> str:
+    """Give a Redis address in Celery's words; a unix socket has a scheme of its own there."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    return f"redis+socket://{parts.path}?virtual_host={parse_qs(parts.query).get('db', ['0'])[0]}"
+
+
+def every(task: str, seconds: float) -> dict[str, Any]:
+    """Schedule a task at a fixed pace; a run that nobody took before the next is due is dropped."""
+    return {"task": task, "schedule": timedelta(seconds=seconds), "options": {"expires": seconds}}
+
+
+def nightly(task: str, hour: int, minute: int) -> dict[str, Any]:
+    """Schedule a task once a night, Shanghai time."""
+    return {"task": task, "schedule": crontab(hour=str(hour), minute=str(minute)), "options": {"expires": 3_600}}
+
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "heartbeat": every("tasks.heartbeat", 10),
+    "reactions": every("tasks.react", 2),
+    "partitions": nightly("tasks.make_partitions", 1, 10),
+    "proofs": nightly("tasks.prove", 3, 0),
+    "reseal": every("tasks.reseal_phones", 600),
+}
+
+celery = Celery("leketong", include=["tasks.upkeep", "tasks.reactions"])
+celery.conf.update(
+    broker_url=broker_url(settings.from_environment(house.environment(os.environ)).redis_url),
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, "unacked_restore_throttle": 1},
+    beat_schedule=SCHEDULE,
+    timezone="Asia/Shanghai",
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_ignore_result=True,
+    task_time_limit=VISIBILITY_SECONDS - 600,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_max_tasks_per_child=10_000,
+)
