@@ -1,6 +1,7 @@
 """The runner: each Celery process keeps one event loop with open resources, and a task is one call on it."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -76,6 +77,9 @@ def _close(**_: Any) -> None:
 @setup_logging.connect
 def _logging(**_: Any) -> None:
     logs.configure()
+    # A line for each task that was due, taken and done says nothing that the metrics don't.
+    for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def run(task: Task[..., Any], body: Callable[[Resources], Awaitable[Result]]) -> Result:

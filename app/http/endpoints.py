@@ -95,6 +95,10 @@ class Endpoint:
     """Whether it takes an Idempotency-Key."""
     scope: str | None = None
     """The scope that a system key needs."""
+    rows: Any = None
+    """The type of each row of the body, where rows are judged one by one."""
+    stored: bool = True
+    """Whether the answer needs the database."""
     limit: Limit = CALLS
     by_address: bool = False
     body_bytes_max: int = MINI_BODY_BYTES_MAX

@@ -3,13 +3,18 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from app.http.errors import JsonInvalid, MissingField, OutOfRange, UnknownField, WrongType
 
 Payload = TypeVar("Payload")
+
+Instant = Annotated[datetime, Meta(tz=True)]
+"""A point in time as JSON carries it: RFC 3339 with its offset."""
 
 _FAULT = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _NAMED = re.compile(r"`([^`]*)`")

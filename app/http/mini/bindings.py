@@ -1,6 +1,5 @@
 """Binding: what a code stands for, what waits for a member, consenting, and the owner's people."""
 
-from datetime import datetime
 from typing import Annotated, cast
 
 import msgspec
@@ -10,6 +9,7 @@ from app.http import payloads
 from app.http.endpoints import Call, Reply
 from app.http.errors import MissingField, OutOfRange
 from app.http.mini.ids import Id, number_of
+from app.http.payloads import Instant
 from loyalty.customers import binding_codes, bindings, texts
 from loyalty.customers.errors import MemberUnknown, OfferUnknown
 from loyalty.customers.rules import Role
@@ -22,7 +22,7 @@ class ShownCodeView(msgspec.Struct, frozen=True):
     rep_name: str | None
     shared: list[str]
     consent_version: str
-    expires_at: datetime
+    expires_at: Instant
 
 
 class OfferView(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class BindingView(msgspec.Struct, frozen=True):
 
     outlet: BoundOutletView
     role: Role
-    bound_at: datetime
+    bound_at: Instant
     repeated: bool
 
 
@@ -72,7 +72,7 @@ class PersonView(msgspec.Struct, frozen=True):
 
     id: str
     role: Role
-    bound_at: datetime
+    bound_at: Instant
     phone_masked: str | None
     is_me: bool
 

@@ -54,6 +54,7 @@ PUBLIC = Group(
             Text,
             limit=LOGINS,
             by_address=True,
+            stored=False,
             refusals=(homes.TextUnknown,),
         ),
     ),
@@ -150,7 +151,7 @@ MEMBERS = Group(
             statuses=(204,),
             refusals=(BindingRequired, OwnerOnly, OwnerStays, MemberUnknown, TryAgain),
         ),
-        Endpoint("GET", "/games", "可以参加的活动", games.list_games, games.GamesView),
+        Endpoint("GET", "/games", "可以参加的活动", games.list_games, games.GamesView, stored=False),
         *(endpoint for game in GAMES for endpoint in games.endpoints_of(game)),
         Endpoint("GET", "/points", "门店积分", points.read_points, points.PointsView, refusals=(BindingRequired,)),
         Endpoint(

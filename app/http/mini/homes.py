@@ -7,6 +7,7 @@ import msgspec
 from app.homes import Home, HomeRequest
 from app.http.endpoints import Call
 from app.http.mini.sessions import OutletView
+from app.http.payloads import Instant
 from app.http.principals import Guest
 from games.checkin.game import CheckinState
 from loyalty.customers import texts
@@ -25,14 +26,14 @@ class FlashSummary(msgspec.Struct, frozen=True):
     """The next flash session."""
 
     session_id: str
-    opens_at: datetime
-    closes_at: datetime
+    opens_at: Instant
+    closes_at: Instant
 
 
 class HomeView(msgspec.Struct, frozen=True):
     """What home shows. Without a binding, points and check-in are null and ``binding_required`` is true."""
 
-    server_time: datetime
+    server_time: Instant
     guest: bool
     binding_required: bool
     outlet: OutletView | None

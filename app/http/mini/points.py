@@ -1,6 +1,6 @@
 """Points: what the outlet has, what ends when, and why each entry came."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, cast
 
 import msgspec
@@ -9,6 +9,7 @@ from msgspec import Meta
 from app.http.endpoints import Call
 from app.http.errors import OutOfRange
 from app.http.mini.ids import number_of
+from app.http.payloads import Instant
 from loyalty.points import ledger
 
 
@@ -48,7 +49,7 @@ class EntryView(msgspec.Struct, frozen=True):
     id: str
     kind: str
     points: int
-    at: datetime
+    at: Instant
     why: str
     rule: str
     source: SourceView

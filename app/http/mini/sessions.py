@@ -1,6 +1,5 @@
 """Login, the member's outlets, the verified phone."""
 
-from datetime import datetime
 from typing import Annotated, cast
 
 import msgspec
@@ -9,6 +8,7 @@ from msgspec import Meta
 from app import logs
 from app.http.endpoints import Call
 from app.http.mini.ids import Id, number_of
+from app.http.payloads import Instant
 from loyalty.customers import members
 from loyalty.customers.errors import OutletUnknown
 from loyalty.customers.members import Recognised
@@ -61,7 +61,7 @@ class SessionView(msgspec.Struct, frozen=True):
     """A session: the token for all other calls, and where the member stands."""
 
     token: str
-    expires_at: datetime
+    expires_at: Instant
     member: MemberView
     outlets: list[OutletView]
     outlet_id: str | None

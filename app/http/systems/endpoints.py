@@ -1,6 +1,5 @@
 """The calls of /systems/v1."""
 
-from datetime import datetime
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -11,6 +10,7 @@ from app.http.doors import SystemDoor
 from app.http.endpoints import Call, Endpoint, Group, Reply
 from app.http.errors import OutOfRange, WrongType
 from app.http.limits import Limit
+from app.http.payloads import Instant
 from loyalty.customers import binding_codes, outlets
 from loyalty.customers.errors import OutletClosed, OutletUnknown
 from loyalty.customers.outlet_rows import OutletRow
@@ -35,7 +35,11 @@ class OutletRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         list[msgspec.Raw],
         Meta(
             max_length=ROWS_MAX,
-            extra_json_schema={"items": {"type": "object", "description": "An OutletRow of the components."}},
+            # Any object may be sent; one that is no OutletRow is rejected by itself.
+            extra_json_schema={
+                "items": {"anyOf": [{"$ref": "#/components/schemas/OutletRow"}, {"type": "object"}]},
+                "examples": [[{"code": "620001", "name": "向阳便利店", "plant_code": "P01"}]],
+            },
         ),
     ]
 
@@ -53,7 +57,7 @@ class IssuedBindingCode(msgspec.Struct, frozen=True):
 
     token: str
     scene: str
-    expires_at: datetime
+    expires_at: Instant
 
 
 class FeedQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +75,7 @@ class CloudEvent(msgspec.Struct, frozen=True):
     source: str
     type: str
     subject: str
-    time: datetime
+    time: Instant
     datacontenttype: str
     position: str
     data: dict[str, Any]
@@ -152,6 +156,7 @@ SYSTEMS = Group(
             put_outlets,
             Applied,
             body=OutletRows,
+            rows=OutletRow,
             scope="outlets",
             limit=Limit("master-data", 120, 60),
             body_bytes_max=BODY_BYTES_MAX,
