@@ -16,7 +16,7 @@ from sanic.exceptions import NotFound as SanicNotFound
 from sanic.exceptions import PayloadTooLarge, SanicException
 
 from app import logs, readiness, resources, settings
-from app.http import endpoints, errors, health, wechat
+from app.http import docs, endpoints, errors, health, openapi, wechat
 from app.http.endpoints import Context, Group
 from app.http.limits import Limits
 from app.http.mini.endpoints import MINI
@@ -51,7 +51,7 @@ def create_app(config: Settings) -> Sanic[Any, Any]:
     endpoints.mount(app, GROUPS)
     health.mount(app)
     wechat.mount(app)
-    # DOCS
+    docs.mount(app, openapi.document(GROUPS, config.public_url))
     stack = AsyncExitStack()
 
     async def open_all(app: Sanic[Any, Any]) -> None:

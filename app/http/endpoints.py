@@ -6,7 +6,7 @@ function that calls the verb; then the answer, the log line and the metrics.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
@@ -95,6 +95,8 @@ class Endpoint:
     """Whether it takes an Idempotency-Key."""
     scope: str | None = None
     """The scope that a system key needs."""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What a path parameter may be, where the contract lists it."""
     rows: Any = None
     """The type of each row of the body, where rows are judged one by one."""
     stored: bool = True
@@ -173,7 +175,9 @@ async def _answer(group: Group, endpoint: Endpoint, request: Request, params: di
         context,
         principal,
         params,
-        None if endpoint.query is None else payloads.from_query(request.args, endpoint.query),
+        None
+        if endpoint.query is None
+        else payloads.from_query(request.get_args(keep_blank_values=True), endpoint.query),
         body,
         _key(endpoint, request),
         at,

@@ -16,6 +16,7 @@ from app.http import errors
 from app.http.endpoints import KEY_FORM, Endpoint, Group
 from app.http.errors import PROBLEM_TYPE, HttpRefusal
 from app.http.health import Live, NotReady, Ready
+from loyalty.customers.texts import CONSENT_VERSION
 from loyalty.errors import DatabaseUnavailable, Refusal
 
 TITLE = "乐客通 接口文档"
@@ -110,11 +111,30 @@ EXAMPLE_TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 # What an answer is good for next: operation and status, then the operation to go on with and what it takes.
 LINKS: dict[tuple[str, int], dict[str, Any]] = {
+    ("post_mp_v1_bindings", 201): {
+        "choose": {
+            "operationId": "put_mp_v1_session_outlet",
+            "requestBody": {"outlet_id": "$response.body#/outlet/id"},
+            "description": "换到刚绑定的门店。",
+        },
+    },
+    ("get_mp_v1_members", 200): {
+        "remove": {
+            "operationId": "delete_mp_v1_members_id",
+            "parameters": {"id": "$response.body#/items/0/id"},
+            "description": "移除这位成员。",
+        },
+    },
     ("post_systems_v1_binding_codes", 201): {
         "show": {
             "operationId": "get_mp_v1_binding_codes_token",
             "parameters": {"token": "$response.body#/token"},
             "description": "用这个码查看门店。",
+        },
+        "bind": {
+            "operationId": "post_mp_v1_bindings",
+            "requestBody": {"token": "$response.body#/token", "consent_version": CONSENT_VERSION},
+            "description": "看过说明，同意并绑定。",
         },
     },
     ("get_mp_v1_points_entries", 200): {
@@ -260,10 +280,10 @@ def _security(group: Group, endpoint: Endpoint) -> list[dict[str, list[str]]]:
 
 
 def _path_parameters(endpoint: Endpoint) -> list[Schema]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-        for name in re.findall(r"\{(\w+)\}", endpoint.path)
-    ]
+    schemas: dict[str, Schema] = {
+        name: {"type": "string", "minLength": 1} for name in re.findall(r"\{(\w+)\}", endpoint.path)
+    } | {name: {"type": "string", "enum": list(choices)} for name, choices in endpoint.choices.items()}
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name, schema in schemas.items()]
 
 
 def _query_parameters(endpoint: Endpoint, components: dict[str, Schema]) -> list[Schema]:

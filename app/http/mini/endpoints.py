@@ -21,7 +21,7 @@ from loyalty.customers.errors import (
     OwnerStays,
     PhoneInvalid,
 )
-from loyalty.customers.texts import Text
+from loyalty.customers.texts import TEXTS, Text
 from loyalty.errors import IdempotencyKeyReused, Overloaded, TryAgain
 
 PREFIX = "/mp/v1"
@@ -54,6 +54,7 @@ PUBLIC = Group(
             Text,
             limit=LOGINS,
             by_address=True,
+            choices={"name": tuple(TEXTS)},
             stored=False,
             refusals=(homes.TextUnknown,),
         ),

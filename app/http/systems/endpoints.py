@@ -8,15 +8,16 @@ from msgspec import Meta
 from app.http import payloads
 from app.http.doors import SystemDoor
 from app.http.endpoints import Call, Endpoint, Group, Reply
-from app.http.errors import OutOfRange, WrongType
+from app.http.errors import JsonInvalid, OutOfRange, WrongType
 from app.http.limits import Limit
 from app.http.payloads import Instant
 from loyalty.customers import binding_codes, outlets
 from loyalty.customers.errors import OutletClosed, OutletUnknown
-from loyalty.customers.outlet_rows import OutletRow
+from loyalty.customers.outlet_rows import Code, OutletRow
 from loyalty.customers.outlets import Applied, RejectedRow
 from loyalty.customers.rules import Medium, Role
 from loyalty.errors import DatabaseUnavailable, TryAgain
+from loyalty.events.rules import FEEDS
 from loyalty.feeds import feeds
 from loyalty.feeds.feeds import FeedUnknown
 
@@ -28,18 +29,21 @@ SOURCE = "leketong"
 Position = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,18})$", description="十进制位置，0 是起点")]
 
 
+SentRow = Annotated[
+    msgspec.Raw,
+    # Any object may be sent; one that is no OutletRow is rejected by itself.
+    Meta(extra_json_schema={"anyOf": [{"$ref": "#/components/schemas/OutletRow"}, {"type": "object"}]}),
+]
+
+
 class OutletRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Outlets to put, each row an OutletRow; a row that does not fit is answered in ``rejected``."""
 
     outlets: Annotated[
-        list[msgspec.Raw],
+        list[SentRow],
         Meta(
             max_length=ROWS_MAX,
-            # Any object may be sent; one that is no OutletRow is rejected by itself.
-            extra_json_schema={
-                "items": {"anyOf": [{"$ref": "#/components/schemas/OutletRow"}, {"type": "object"}]},
-                "examples": [[{"code": "620001", "name": "向阳便利店", "plant_code": "P01"}]],
-            },
+            extra_json_schema={"examples": [[{"code": "620001", "name": "向阳便利店", "plant_code": "P01"}]]},
         ),
     ]
 
@@ -47,7 +51,7 @@ class OutletRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class NewBindingCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which outlet a binding code is for."""
 
-    outlet_code: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^\S+$")]
+    outlet_code: Annotated[Code, Meta(examples=["620001"])]
     role: Role | None = None
     medium: Medium = "card"
 
@@ -101,6 +105,9 @@ async def put_outlets(call: Call) -> Applied:
         except msgspec.ValidationError as fault:
             code, field, _ = payloads.fault_of(fault)
             rejected.append(RejectedRow(number, field, code))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            # A raw row was only skipped over, its text not read, when the body was.
+            raise JsonInvalid from None
     applied = await outlets.put(rows, f"system:{call.principal.name}", call.at, call.resources.data_keys)
     every = sorted([*applied.rejected, *rejected], key=lambda one: one.row)
     return msgspec.structs.replace(applied, rejected=every)
@@ -181,6 +188,7 @@ SYSTEMS = Group(
             "按位置读取事件流（CloudEvents 1.0）",
             read_feed,
             FeedPage,
+            choices={"feed": tuple(FEEDS)},
             query=FeedQuery,
             scope="feeds",
             limit=Limit("feeds", 1200, 60),

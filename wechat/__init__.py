@@ -1,0 +1,1 @@
+"""WeChat, the outside party: what we ask of it and what it tells us. Imports nothing else of the project."""
