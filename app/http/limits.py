@@ -1,8 +1,10 @@
 """Limits of calls: token buckets in worker memory, shared between workers through Redis.
 
 Each worker takes from its own bucket at once. Every 200 ms one pipeline adds what it has taken to counters in Redis and
-reads what all have taken; what the others took is taken from its own buckets too. Without Redis each worker limits what
-it sees itself: callers get at most as many times more as there are workers, and nobody is refused wrongly.
+reads what all have taken; what the others took is taken from its own buckets too. Only buckets less than half full are
+shared: the many callers with a call or two cost Redis nothing, and one who goes from worker to worker gains half a
+bucket on each. Without Redis each worker limits what it sees itself: callers get at most as many times more as there
+are workers, and nobody is refused wrongly.
 """
 
 import asyncio
@@ -71,7 +73,8 @@ class Limits:
             raise TooManyRequests(retry_after_seconds=max(1, math.ceil((1 - bucket.level) / per_second)))
         bucket.level -= 1
         bucket.unshared += 1
-        self._touched[limit, caller] = None
+        if bucket.level < limit.burst / 2:
+            self._touched[limit, caller] = None
         return Left(int(bucket.level), math.ceil(1 / per_second))
 
     def _bucket(self, limit: Limit, caller: str, now: float) -> _Bucket:
