@@ -28,7 +28,14 @@ MIGRATION_LOCK = 0x6C656B65746F6E67
 """An advisory lock's number, "leketong" in ASCII: nothing else stops two migrators."""
 
 
-def configuration(database_url: str, *, pool_max: int = POOL_MAX, name: str = "leketong") -> dict[str, Any]:
+SHORT_STATEMENTS = {"enable_seqscan": "off", "enable_mergejoin": "off"}
+"""For connections that only look a batch of rows up by key. A plan is kept for the life of a connection: made while a
+table is new and empty, it would read the whole table still when it holds millions, until somebody analyses it."""
+
+
+def configuration(
+    database_url: str, *, pool_max: int = POOL_MAX, name: str = "leketong", short_statements: bool = False
+) -> dict[str, Any]:
     """Give Tortoise's configuration for a database. ``name`` shows in pg_stat_activity."""
     return {
         "connections": {
@@ -47,6 +54,7 @@ def configuration(database_url: str, *, pool_max: int = POOL_MAX, name: str = "l
                         "jit": "off",
                         "lock_timeout": "5s",
                         "idle_in_transaction_session_timeout": "60s",
+                        **(SHORT_STATEMENTS if short_statements else {}),
                     },
                 },
             }
@@ -74,9 +82,12 @@ def credentials(database_url: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def opened(database_url: str, *, pool_max: int = POOL_MAX, name: str = "leketong") -> AsyncIterator[None]:
+async def opened(
+    database_url: str, *, pool_max: int = POOL_MAX, name: str = "leketong", short_statements: bool = False
+) -> AsyncIterator[None]:
     """Open the database for commands and tests; the processes of a house open it through app.resources."""
-    await Tortoise.init(config=configuration(database_url, pool_max=pool_max, name=name), _enable_global_fallback=True)
+    config = configuration(database_url, pool_max=pool_max, name=name, short_statements=short_statements)
+    await Tortoise.init(config=config, _enable_global_fallback=True)
     try:
         yield
     finally:

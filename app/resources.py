@@ -41,10 +41,14 @@ class Resources:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, pool_max: int = database.POOL_MAX, name: str) -> AsyncIterator[Resources]:
+async def opened(
+    settings: Settings, *, pool_max: int = database.POOL_MAX, name: str, short_statements: bool = False
+) -> AsyncIterator[Resources]:
     """Open everything, and close it in turn: batchers drain first, the database goes last."""
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(database.opened(settings.database_url, pool_max=pool_max, name=name))
+        await stack.enter_async_context(
+            database.opened(settings.database_url, pool_max=pool_max, name=name, short_statements=short_statements)
+        )
         redis = open_redis(settings)
         stack.push_async_callback(redis.aclose)
         wechat = AsyncWeChatClient(wechat_config(settings), RedisTokenStore(redis))

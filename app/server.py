@@ -25,7 +25,8 @@ from app.http.systems.endpoints import SYSTEMS
 from app.settings import Settings
 
 GROUPS: tuple[Group, ...] = (*MINI, SYSTEMS)
-REQUEST_BYTES_MAX = 8 * 1024 * 1024
+REQUEST_BYTES_MAX = 16 * 1024 * 1024
+"""Twice what any route takes: what is too large by less is read away, so that its sender sees the refusal."""
 GRACEFUL_SECONDS = 10
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 LOG = logs.get("server")
@@ -55,7 +56,7 @@ def create_app(config: Settings) -> Sanic[Any, Any]:
     stack = AsyncExitStack()
 
     async def open_all(app: Sanic[Any, Any]) -> None:
-        opened = await stack.enter_async_context(resources.opened(config, name="leketong-web"))
+        opened = await stack.enter_async_context(resources.opened(config, name="leketong-web", short_statements=True))
         limits = Limits(opened.redis)
         app.ctx.context = Context(opened, MemberTokens(config.secret_keys), limits)
         app.ctx.health = health.Health(opened)

@@ -37,7 +37,10 @@ async def _stamp_while_connected(database_url: str, stop: asyncio.Event) -> None
     async with database.opened(database_url, pool_max=2, name="leketong-stamper"):
         await log.make_partitions(clock.business_date(clock.now()))
     connection = await asyncpg.connect(
-        **database.credentials(database_url), timeout=5, command_timeout=30, server_settings={"jit": "off"}
+        **database.credentials(database_url),
+        timeout=5,
+        command_timeout=30,
+        server_settings={"jit": "off", "application_name": "leketong-stamper", **database.SHORT_STATEMENTS},
     )
     try:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", STAMPER_LOCK):

@@ -22,7 +22,9 @@ async def states(
                AS w(outlet_id, on_date, member_id, key, n)
           LEFT JOIN LATERAL (SELECT business_date, streak_days FROM checkins
                               WHERE outlet_id = w.outlet_id ORDER BY business_date DESC LIMIT 1) c ON true
-          LEFT JOIN checkins k ON k.member_id = w.member_id AND k.idempotency_key = w.key
+          -- A look-up for each row, whatever the planner believes of a table that is still new.
+          LEFT JOIN LATERAL (SELECT input_hash, streak_days, points FROM checkins
+                              WHERE member_id = w.member_id AND idempotency_key = w.key LIMIT 1) k ON true
           LEFT JOIN LATERAL (SELECT * FROM checkin_ladders WHERE effective_on <= w.on_date
                               ORDER BY effective_on DESC LIMIT 1) l ON true
          ORDER BY w.n

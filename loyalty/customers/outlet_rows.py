@@ -8,9 +8,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from loyalty.customers import rules
 
-Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^\S+$")]
-Short = Annotated[str, Meta(min_length=1, max_length=100)]
-Long = Annotated[str, Meta(max_length=500)]
+# PostgreSQL keeps no NUL in a text, so no text may bring one.
+Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\s\x00]+$")]
+Short = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+Long = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 Weekday = Annotated[int, Meta(ge=1, le=7)]
 Fen = Annotated[int, Meta(ge=0, le=1_000_000_000_00)]
 Status = Literal["open", "closed"]

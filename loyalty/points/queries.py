@@ -20,8 +20,11 @@ _ACCRUE = """
                coalesce(sum(w.points) OVER (PARTITION BY w.outlet_id ORDER BY w.n
                                             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS points_before
           FROM wanted w LEFT JOIN locked l USING (outlet_id)
-         WHERE NOT EXISTS (SELECT FROM ledger_entries e
-                            WHERE e.source_id = w.source_id AND e.source_kind = w.source_kind AND e.kind = 'accrual')
+               -- A look-up for each row, whatever the planner believes of a table that is still new.
+               LEFT JOIN LATERAL (SELECT id FROM ledger_entries
+                                   WHERE source_id = w.source_id AND source_kind = w.source_kind AND kind = 'accrual'
+                                   LIMIT 1) e ON true
+         WHERE e.id IS NULL
     ), entered AS (
         INSERT INTO ledger_entries
                (outlet_id, member_id, kind, points, owed_repaid, expires_on, source_kind, source_id, rule, why, at)
