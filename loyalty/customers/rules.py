@@ -16,7 +16,7 @@ TOKEN_LENGTH = 20
 
 TOKEN_LIFE: dict[Medium, timedelta] = {"card": timedelta(days=30), "screen": timedelta(minutes=15)}
 
-MOBILE = re.compile(r"1[3-9]\d{9}")
+MOBILE = re.compile(r"1[3-9][0-9]{9}")
 
 
 def new_token() -> str:
