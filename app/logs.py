@@ -11,9 +11,51 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+FLUSH_SECONDS = 0.1
+BUFFER_LINES_MAX = 500
 
-def configure(*, readable: bool | None = None) -> None:
-    """Set logging up for this process. ``readable`` defaults to whether stderr is a terminal."""
+
+class BufferedLogger:
+    """Gathers lines and writes them together: a line a request would be a system call a request.
+
+    ``flush`` is called by whoever runs the process, at least every FLUSH_SECONDS; a full buffer, a warning and worse
+    are written at once. A killed process loses the lines of the last FLUSH_SECONDS, never a fact.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+
+    def msg(self, line: bytes) -> None:
+        """Keep a line for the next flush."""
+        self._lines.append(line)
+        if len(self._lines) >= BUFFER_LINES_MAX:
+            self.flush()
+
+    debug = info = msg
+
+    def urgent(self, line: bytes) -> None:
+        """Write a line now, after those that wait."""
+        self._lines.append(line)
+        self.flush()
+
+    warning = error = critical = exception = urgent
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            sys.stderr.buffer.write(b"\n".join(lines) + b"\n")
+            sys.stderr.buffer.flush()
+
+
+BUFFER = BufferedLogger()
+
+
+def configure(*, readable: bool | None = None, buffered: bool = False) -> None:
+    """Set logging up for this process. ``readable`` defaults to whether stderr is a terminal.
+
+    A ``buffered`` process has to call BUFFER.flush() every FLUSH_SECONDS and when it ends.
+    """
     if readable is None:
         readable = sys.stderr.isatty()
     shared: list[structlog.typing.Processor] = [
@@ -29,6 +71,8 @@ def configure(*, readable: bool | None = None) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr)
         if readable
+        else (lambda *_: BUFFER)
+        if buffered
         else structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )

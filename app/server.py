@@ -60,12 +60,17 @@ def create_app(config: Settings) -> Sanic[Any, Any]:
         limits = Limits(opened.redis)
         app.ctx.context = Context(opened, MemberTokens(config.secret_keys), limits)
         app.ctx.health = health.Health(opened)
-        app.ctx.sharing = asyncio.create_task(limits.share_for_ever())
+        app.ctx.helpers = [
+            asyncio.create_task(limits.share_for_ever()),
+            asyncio.create_task(_flush_logs_for_ever()),
+        ]
 
     async def close_all(app: Sanic[Any, Any]) -> None:
-        app.ctx.sharing.cancel()
-        await asyncio.gather(app.ctx.sharing, return_exceptions=True)
+        for helper in app.ctx.helpers:
+            helper.cancel()
+        await asyncio.gather(*app.ctx.helpers, return_exceptions=True)
         await stack.aclose()
+        logs.BUFFER.flush()
 
     async def tell_ready(_app: Sanic[Any, Any]) -> None:
         readiness.tell()
@@ -75,6 +80,12 @@ def create_app(config: Settings) -> Sanic[Any, Any]:
     # After the drain: a request that was accepted still needs everything.
     app.after_server_stop(close_all)
     return app
+
+
+async def _flush_logs_for_ever() -> None:
+    while True:
+        await asyncio.sleep(logs.FLUSH_SECONDS)
+        logs.BUFFER.flush()
 
 
 async def _trace(request: Request) -> None:
@@ -104,7 +115,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m app.server")
     parser.add_argument("--fd", type=int, required=True, help="the number of an inherited listening socket")
     fd = parser.parse_args(arguments).fd
-    logs.configure()
+    logs.configure(buffered=True)
     app = create_app(settings.from_environment(os.environ))
     app.run(sock=socket.socket(fileno=fd), single_process=True, motd=False, access_log=False)
     return 0

@@ -17,6 +17,7 @@ from sanic.exceptions import PayloadTooLarge, SanicException
 
 from app import logs, metrics
 from app.http import errors, payloads
+from app.http.answers import Answer
 from app.http.errors import BodyTooLarge, HttpRefusal, IdempotencyKeyInvalid, IdempotencyKeyMissing
 from app.http.limits import Limit, Limits, address_of
 from app.http.principals import MemberTokens, Principal
@@ -170,7 +171,7 @@ async def _answer(group: Group, endpoint: Endpoint, request: Request, params: di
     at = clock.now()
     principal = await group.door(request, context, endpoint, at)
     left = context.limits.take(endpoint.limit, _caller(endpoint, principal, request, context))
-    body = await _body(endpoint, request)
+    given = await _body(endpoint, request)
     call = Call(
         context,
         principal,
@@ -178,23 +179,14 @@ async def _answer(group: Group, endpoint: Endpoint, request: Request, params: di
         None
         if endpoint.query is None
         else payloads.from_query(request.get_args(keep_blank_values=True), endpoint.query),
-        body,
+        given,
         _key(endpoint, request),
         at,
     )
     result = await endpoint.call(call)
     value, status = (result.value, result.status) if isinstance(result, Reply) else (result, endpoint.statuses[0])
-    limit = endpoint.limit
-    headers = {
-        "trace-id": request.ctx.trace_id,
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-        "ratelimit-policy": f'"{limit.name}";q={limit.burst};w={limit.window_seconds}',
-        "ratelimit": f'"{limit.name}";r={left.calls};t={left.seconds}',
-    }
-    if value is None:
-        return HTTPResponse(None, status, headers)
-    return HTTPResponse(payloads.encode(value), status, headers, "application/json")
+    body = None if value is None else payloads.encode(value)
+    return Answer(body, status, request.ctx.trace_id, endpoint.limit.policy, left.calls, left.seconds)
 
 
 def _caller(endpoint: Endpoint, principal: Principal, request: Request, context: Context) -> str:
