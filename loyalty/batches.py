@@ -11,6 +11,7 @@ Promises, each with a test:
 - a flush that raises an ordinary exception is tried again item by item, so that the one item at fault is found and its
   neighbours succeed (the verb's transaction was rolled back, so nothing is done twice);
 - a flush that raises Unavailable (the database is away) answers Unavailable to all its items;
+- no item is left behind: one that comes in while a flush ends starts the next;
 - the queue is bounded: past it ``submit`` raises Overloaded at once;
 - a request cancelled while it waits is dropped; once its flush has started, its effect stands and nobody is told;
 - ``close`` lets everything accepted finish, and refuses what comes later.
@@ -20,7 +21,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from loyalty.errors import Overloaded, Refusal, Unavailable
 
@@ -70,7 +71,6 @@ class Batcher(Generic[Item, Answer]):
         if len(self._flushes) < self._flushes_max:
             flush = asyncio.create_task(self._flush_until_empty())
             self._flushes.add(flush)
-            flush.add_done_callback(self._flushes.discard)
         return await answer
 
     async def close(self) -> None:
@@ -80,8 +80,12 @@ class Batcher(Generic[Item, Answer]):
             await asyncio.gather(*self._flushes)
 
     async def _flush_until_empty(self) -> None:
-        while batch := self._take():
-            await self._flush(batch)
+        try:
+            while batch := self._take():
+                await self._flush(batch)
+        finally:
+            # In this very step, not in a callback after it: an item that came between would wait for nobody.
+            self._flushes.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
         batch: list[tuple[Item, asyncio.Future[Answer]]] = []

@@ -13,6 +13,7 @@ from tasks import runtime
 from tasks.celery import celery
 
 HEARTBEAT_SECONDS = 60
+RESEAL_BATCHES_MAX = 50
 LOG = logs.get("tasks")
 
 
@@ -54,6 +55,14 @@ def reseal_phones(self: Task[..., Any]) -> int:
     """Seal phones anew that an older data key sealed, a bounded number each time."""
 
     async def body(resources: Resources) -> int:
-        return await members.reseal(resources.data_keys)
+        sealed = 0
+        for _ in range(RESEAL_BATCHES_MAX):
+            batch = await members.reseal(resources.data_keys)
+            sealed += batch
+            if not batch:
+                break
+        if sealed:
+            LOG.info("phones_resealed", count=sealed)
+        return sealed
 
     return runtime.run(self, body)

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from sanic import Request
 
-from app.http.endpoints import Context, Endpoint
+from app.http.endpoints import Context, Endpoint, caller_address
 from app.http.errors import HttpRefusal, KeyInvalid, ScopeMissing, TokenExpired, TokenInvalid, TokenMissing
+from app.http.limits import Limit
 from app.http.principals import Guest, Principal
 from loyalty.customers.errors import SessionEnded
 from loyalty.customers.standings import MemberRef
@@ -14,6 +15,8 @@ from loyalty.organisation import system_keys
 from loyalty.organisation.system_keys import System
 
 BEARER = "bearer "
+GUESSES = Limit("wrong-keys", 30, 60)
+"""By address: plenty for a mistaken configuration, useless for guessing 256 bits."""
 
 
 def bearer(request: Request) -> str | None:
@@ -70,7 +73,7 @@ class SystemDoor:
         DatabaseUnavailable,
     )
 
-    async def __call__(self, request: Request, _context: Context, endpoint: Endpoint, at: datetime) -> System:
+    async def __call__(self, request: Request, context: Context, endpoint: Endpoint, at: datetime) -> System:
         """Find the system by its key and check its scope."""
         key = bearer(request)
         if key is None:
@@ -78,6 +81,8 @@ class SystemDoor:
         # Headers may bring any byte; a key of ours is plain text.
         system = await system_keys.recognise(key, at) if key.isascii() else None
         if system is None:
+            # Each guess costs a look-up, and comes before any limit of the call itself.
+            context.limits.take(GUESSES, caller_address(request, context))
             raise KeyInvalid
         if endpoint.scope not in system.scopes:
             raise ScopeMissing(scope=endpoint.scope)

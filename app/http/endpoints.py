@@ -193,6 +193,11 @@ def _caller(endpoint: Endpoint, principal: Principal, request: Request, context:
     number = getattr(principal, "id", None)
     if number is not None and not endpoint.by_address:
         return f"{type(principal).__name__}:{number}"
+    return caller_address(request, context)
+
+
+def caller_address(request: Request, context: Context) -> str:
+    """Tell the address that a request comes from, through the proxies that are trusted."""
     return address_of(
         request.conn_info.client if request.conn_info else "",
         request.headers.get("x-forwarded-for"),

@@ -1,0 +1,133 @@
+"""Where a transaction begins, and what a lost or crossed one is called."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app.database import credentials
+from loyalty import transactions
+from loyalty.customers import queries as customers
+from loyalty.customers import standings
+from loyalty.customers.standings import MemberRef
+from loyalty.engagement import queries as engagement
+from loyalty.errors import DatabaseUnavailable, TryAgain
+from loyalty.events import outbox
+from loyalty.events import queries as events
+from loyalty.events.outbox import Event
+from loyalty.notices import queries as notices
+from loyalty.organisation import places
+from loyalty.organisation.places import Place
+from tests import rows
+
+AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
+WAIT_SECONDS = 20
+EVENT = Event("checkin.made", "T1", AT, {})
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda: outbox.record([EVENT]),
+        lambda: standings.lock([MemberRef(1, 0)]),
+        lambda: places.locate([Place("P1", None, None)], AT),
+        lambda: customers.lock_outlet(1),
+        lambda: customers.use_binding_code(1, AT),
+        lambda: customers.leave_outlet(1, 1),
+        lambda: engagement.count_checkins(["T1"], [date(2026, 11, 4)]),
+        lambda: events.move_cursor("c", "engagement", 1, AT),
+        lambda: notices.remember(["a"], AT),
+    ],
+)
+async def test_what_changes_data_refuses_outside_and_under_a_reader(
+    db: str, verb: Callable[[], Awaitable[Any]]
+) -> None:
+    before = await rows.picture(db)
+    with pytest.raises(RuntimeError, match=r"inside transactions\.begin"):
+        await verb()
+    async with transactions.reader():
+        with pytest.raises(RuntimeError, match=r"inside transactions\.begin"):
+            await verb()
+    assert await rows.picture(db) == before
+
+
+async def test_reads_need_a_transaction_or_a_reader(db: str) -> None:
+    with pytest.raises(RuntimeError, match=r"transactions\.reader"):
+        await standings.read([MemberRef(1, 0)])
+
+
+async def test_a_transaction_does_not_open_another(db: str) -> None:
+    async with transactions.begin():
+        with pytest.raises(RuntimeError, match="open already"):
+            async with transactions.begin():
+                pass
+
+
+async def test_it_commits_at_the_end_and_rolls_back_on_any_exception(db: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with transactions.begin():
+            await outbox.record([EVENT])
+            raise ZeroDivisionError
+    assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(0,)]
+    async with transactions.begin():
+        await outbox.record([EVENT])
+        assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(0,)]
+    assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(1,)]
+
+
+async def test_a_killed_backend_is_unavailable_and_the_next_one_works(db: str) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with transactions.begin() as connection:
+            await outbox.record([EVENT])
+            await rows.fetch(db, "SELECT pg_terminate_backend($1, 5000)", await connection.fetchval(_PID))
+            await connection.execute("SELECT 1")
+    with pytest.raises(DatabaseUnavailable):
+        async with transactions.reader() as connection:
+            await rows.fetch(db, "SELECT pg_terminate_backend($1, 5000)", await connection.fetchval(_PID))
+            await connection.execute("SELECT 1")
+    async with transactions.begin():
+        await outbox.record([EVENT])
+    assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(1,)]
+
+
+async def test_killed_before_the_commit_is_unavailable_and_nothing_was_done(db: str) -> None:
+    with pytest.raises(DatabaseUnavailable):
+        async with transactions.begin() as connection:
+            await outbox.record([EVENT])
+            await rows.fetch(db, "SELECT pg_terminate_backend($1, 5000)", await connection.fetchval(_PID))
+    assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(0,)]
+
+
+_PID = "SELECT pg_backend_pid()"
+
+
+async def test_a_lock_that_cannot_be_had_is_try_again(db: str) -> None:
+    other = await asyncpg.connect(**credentials(db))
+    held = other.transaction()
+    await held.start()
+    await other.execute("SELECT * FROM feed_heads FOR UPDATE")
+    with pytest.raises(TryAgain):
+        async with transactions.begin() as connection:
+            await connection.execute("SET LOCAL lock_timeout = '20ms'")
+            await connection.execute("SELECT * FROM feed_heads FOR UPDATE")
+    await held.rollback()
+    await other.close()
+
+
+async def test_of_two_that_wait_for_each_other_one_tries_again(db: str) -> None:
+    barrier = asyncio.Barrier(2)
+
+    async def lock(first: str, second: str) -> str:
+        async with transactions.begin() as connection:
+            await connection.execute("SET LOCAL deadlock_timeout = '20ms'")
+            await connection.execute("SELECT * FROM feed_heads WHERE feed = $1 FOR UPDATE", first)
+            await barrier.wait()
+            await connection.execute("SELECT * FROM feed_heads WHERE feed = $1 FOR UPDATE", second)
+        return "done"
+
+    async with asyncio.timeout(WAIT_SECONDS):
+        answers = await asyncio.gather(lock("orders", "bindings"), lock("bindings", "orders"), return_exceptions=True)
+    assert sorted("try again" if isinstance(one, TryAgain) else str(one) for one in answers) == ["done", "try again"]

@@ -1,0 +1,55 @@
+"""What is in the database, to prove that a refusal moved nothing."""
+
+import asyncpg
+
+from app.database import credentials
+
+TABLES = (
+    "outlets",
+    "members",
+    "bindings",
+    "binding_codes",
+    "points_accounts",
+    "points_lots",
+    "ledger_entries",
+    "checkins",
+    "outbox",
+    "consumer_cursors",
+    "event_log",
+    "feed_heads",
+    "message_grants",
+    "organisation_nodes",
+    "outlet_days",
+    "system_keys",
+    "wechat_pushes",
+)
+
+
+async def fetch(url: str, query: str, *arguments: object) -> list[tuple[object, ...]]:
+    """Run a query on a connection of its own; give the rows as tuples."""
+    connection = await asyncpg.connect(**credentials(url))
+    try:
+        return [tuple(row) for row in await connection.fetch(query, *arguments)]
+    finally:
+        await connection.close()
+
+
+async def execute(url: str, statement: str, *arguments: object) -> None:
+    """Run a statement on a connection of its own."""
+    connection = await asyncpg.connect(**credentials(url))
+    try:
+        await connection.execute(statement, *arguments)
+    finally:
+        await connection.close()
+
+
+async def picture(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """Give every row of every table that a verb of ours may move."""
+    connection = await asyncpg.connect(**credentials(url))
+    try:
+        return {
+            table: [tuple(row) for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY 1, 2")]
+            for table in TABLES
+        }
+    finally:
+        await connection.close()
