@@ -1,0 +1,209 @@
+"""One running house, killed in every way, and told wrong things at its start."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from app.embedded import EmbeddedServers
+from tests.conftest import environment, fresh_database
+from tests.test_journey import Running, start, stop
+
+ROOT = Path(__file__).parent.parent.parent
+BACK_SECONDS_MAX = 20.0
+
+
+@pytest_asyncio.fixture(scope="module")
+async def running() -> AsyncIterator[Running]:
+    """Run a house for the tests of this file."""
+    base = Path(f"/tmp/lks-{os.getpid()}")
+    base.mkdir(mode=0o755)
+    found = await start(base / "home")
+    yield found
+    if found.process.poll() is None:
+        stop(found)
+    shutil.rmtree(base)
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """Give every process below ``pid`` with its command line."""
+    parents, lines = {}, {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                stat = (folder / "stat").read_text().rpartition(")")[2].split()
+                lines[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if stat[0] != "Z":
+                parents[int(folder.name)] = int(stat[1])
+    found: dict[int, str] = {}
+    grown = {pid}
+    while grown:
+        grown = {child for child, parent in parents.items() if parent in grown and child not in found}
+        found |= {child: lines[child] for child in grown}
+    return found
+
+
+def child(running: Running, part: str) -> int:
+    """Find the supervisor's own child whose command line holds ``part``."""
+    for pid, line in sorted(descendants(running.process.pid).items()):
+        if (
+            part in line
+            and int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) == running.process.pid
+        ):
+            return pid
+    raise AssertionError(f"no child with {part} below {running.process.pid}")
+
+
+async def serves(running: Running, *, degraded: set[str] | None = None) -> None:
+    """Return when the house is ready, with nothing degraded but what is named."""
+    async with httpx.AsyncClient(timeout=2) as client, asyncio.timeout(BACK_SECONDS_MAX):
+        while True:
+            try:
+                answer = await client.get(f"{running.web}/health/ready")
+                if answer.status_code == 200 and set(answer.json()["degraded"]) <= (degraded or set()):
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+
+
+async def replaced(running: Running, part: str, old: int) -> None:
+    """Return when another child does the work."""
+    async with asyncio.timeout(BACK_SECONDS_MAX):
+        while True:
+            try:
+                if child(running, part) != old:
+                    return
+            except (AssertionError, FileNotFoundError):
+                pass
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "part", ["app.server", "app.cli stamper", "wechat.sandbox", "tasks.celery beat", "tasks.celery worker", "redis-server", "bin/postgres"]
+)  # fmt: skip
+async def test_a_killed_child_is_replaced_and_the_house_serves(running: Running, part: str) -> None:
+    old = child(running, part)
+    os.kill(old, signal.SIGKILL)
+    await replaced(running, part, old)
+    await serves(running, degraded={"celery"})
+
+
+async def test_commands_find_the_running_house(running: Running) -> None:
+    assert running.command("migrate", "--check").returncode == 0
+    assert running.command("prove").stdout.splitlines()[-1] == "账目全部一致"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("Bad Name", "--scopes", "feeds"), "名称只用小写字母"),
+        (("good", "--scopes", "feeds,nonsense"), "权限范围只能从这些里选"),
+        (("good", "--scopes", ","), "至少一个"),
+        (("taken", "--scopes", "feeds"), "已经有一个叫“taken”的系统密钥"),
+    ],
+)
+async def test_a_wrong_system_key_is_refused_in_words(running: Running, arguments: tuple[str, ...], told: str) -> None:
+    running.command("system-key", "add", "taken", "--scopes", "feeds")
+    refused = running.command("system-key", "add", *arguments)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert told in refused.stderr
+
+
+def run(**environ: str) -> subprocess.CompletedProcess[str]:
+    """Start a house that cannot start; give what it told."""
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", "run"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+async def test_a_second_supervisor_in_the_same_home_is_refused(running: Running) -> None:
+    refused = run(LEKETONG_HOME=str(running.home))
+    assert refused.returncode == 1
+    assert "已经有一个乐客通在运行" in refused.stderr
+
+
+async def test_a_taken_port_that_was_asked_for_is_an_error(running: Running, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = run(LEKETONG_HOME=str(tmp_path / "home"), PORT=port)
+    assert refused.returncode == 1
+    assert f"PORT 指定的端口 {port} 被占用了" in refused.stderr
+
+
+async def test_a_database_out_of_reach_is_named_without_its_password(tmp_path: Path) -> None:
+    refused = run(
+        LEKETONG_HOME=str(tmp_path / "home"),
+        DATABASE_URL="postgresql://u:very-secret@127.0.0.1:1/d",
+        PORT="0",
+        SANDBOX_PORT="0",
+    )
+    assert refused.returncode == 1
+    assert "DATABASE_URL" in refused.stderr
+    assert "very-secret" not in refused.stderr + refused.stdout
+
+
+async def test_a_given_database_that_is_behind_is_not_touched(servers: EmbeddedServers, tmp_path: Path) -> None:
+    url = servers.database_url("postgres")
+    refused = run(
+        LEKETONG_HOME=str(tmp_path / "home"), DATABASE_URL=url, REDIS_URL=servers.redis_url, PORT="0", SANDBOX_PORT="0"
+    )
+    assert refused.returncode == 1
+    assert "leketong migrate" in refused.stderr
+
+
+async def test_web_alone_serves_and_stops(servers: EmbeddedServers, tmp_path: Path) -> None:
+    environ = environment(servers, await fresh_database(servers), PORT="0", HOST="127.0.0.1", WEB_WORKERS="1") | {
+        "LEKETONG_HOME": str(tmp_path)
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "web"],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    told = (await asyncio.to_thread(process.stdout.readline)).decode()
+    address = told.split("：", 1)[1].split("，")[0]
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{address}/health/live")).status_code == 200
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    process.stdout.close()
+
+
+async def test_when_the_supervisor_is_killed_all_die_and_the_next_start_needs_no_cleaning(running: Running) -> None:
+    below = descendants(running.process.pid)
+    assert len(below) > 8
+    running.process.kill()
+    running.process.wait()
+    deadline = time.monotonic() + BACK_SECONDS_MAX
+    while left := [
+        pid
+        for pid, line in below.items()
+        if line and Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]:
+        assert time.monotonic() < deadline, [below[pid] for pid in left]
+        await asyncio.sleep(0.05)
+    found = await start(running.home)
+    running.web, running.sandbox, running.process = found.web, found.sandbox, found.process
+    await serves(running, degraded={"celery"})
