@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 from tortoise.connection import get_connection
+from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
 from loyalty.errors import DatabaseUnavailable, TryAgain
@@ -42,8 +43,11 @@ CROSSED = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
+    asyncpg.UniqueViolationError,
 )
-"""Two transactions met, or one waited too long for a lock: nothing was done, trying again is right."""
+"""Two transactions met, one waited too long for a lock, or another made the same row between our look and our insert.
+Nothing was done; judged again, the request sees what the other did. A verb that expects a taken name catches it first.
+"""
 
 
 @asynccontextmanager
@@ -68,6 +72,10 @@ async def begin() -> AsyncIterator[Connection]:
         raise DatabaseUnavailable from lost
     except CROSSED as crossed:
         raise TryAgain from crossed
+    except IntegrityError as broken:
+        if isinstance(broken.__cause__, CROSSED):
+            raise TryAgain from broken
+        raise
 
 
 @asynccontextmanager

@@ -74,6 +74,11 @@ async def stamp(connection: Connection, at: datetime, on: date) -> int:
     return int(moved or 0)
 
 
+async def waiting(limit: int) -> int:
+    """Count outbox rows that have no position yet, up to ``limit``."""
+    return int(await reading().fetchval("SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) o", limit))
+
+
 async def read_log(feed: str, after: int, limit: int) -> list[asyncpg.Record]:
     """Read rows of a feed with positions above ``after``, in order, at most ``limit``."""
     return await reading().fetch(

@@ -27,7 +27,10 @@ async def note(many: Sequence[GrantReport], at: datetime) -> int:
     """
     async with transactions.begin():
         new = await queries.remember([report.dedupe_key for report in many], at)
-        fresh = [report for report in many if report.dedupe_key in new]
-        for report in fresh:
-            await queries.change_grant(report.openid, report.template_id, report.answer == "accept", at)
-        return len(fresh)
+        count = len(new)
+        for report in many:
+            if report.dedupe_key in new:
+                # One call may bring the same report twice, too.
+                new.discard(report.dedupe_key)
+                await queries.change_grant(report.openid, report.template_id, report.answer == "accept", at)
+        return count

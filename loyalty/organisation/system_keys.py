@@ -32,11 +32,11 @@ async def add(name: str, scopes: Sequence[str], at: datetime) -> str:
     if not scopes or set(scopes) - set(rules.SCOPES):
         raise ScopeUnknown(field="scopes", known="、".join(rules.SCOPES))
     key = rules.new_key()
-    try:
-        async with transactions.begin():
+    async with transactions.begin():
+        try:
             await SystemKey.create(name=name, key_hash=rules.key_hash(key), scopes=sorted(set(scopes)), created_at=at)
-    except IntegrityError:
-        raise SystemNameTaken(name=name) from None
+        except IntegrityError:
+            raise SystemNameTaken(name=name) from None
     return key
 
 

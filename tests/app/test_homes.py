@@ -77,7 +77,7 @@ async def test_statements_do_not_grow_with_the_batch(
 ) -> None:
     people = [await factories.bound(await factories.outlet(AT, data_keys), AT, data_keys) for _ in range(items)]
     statements: list[str] = []
-    original = asyncpg.Connection._execute
+    original: Any = vars(asyncpg.Connection)["_execute"]
 
     async def counted(connection: Any, query: str, *arguments: Any, **more: Any) -> Any:
         statements.append(query)

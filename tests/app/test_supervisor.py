@@ -92,8 +92,17 @@ async def replaced(running: Running, part: str, old: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["app.server", "app.cli stamper", "wechat.sandbox", "tasks.celery beat", "tasks.celery worker", "redis-server", "bin/postgres"]
-)  # fmt: skip
+    "part",
+    [
+        "app.server",
+        "app.cli stamper",
+        "wechat.sandbox",
+        "tasks.celery beat",
+        "tasks.celery worker",
+        "redis-server",
+        "bin/postgres",
+    ],
+)
 async def test_a_killed_child_is_replaced_and_the_house_serves(running: Running, part: str) -> None:
     old = child(running, part)
     os.kill(old, signal.SIGKILL)

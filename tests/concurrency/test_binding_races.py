@@ -10,6 +10,7 @@ import pytest
 from tortoise.exceptions import IntegrityError
 
 from games.checkin import checkins
+from loyalty import transactions
 from loyalty.customers import binding_codes, bindings, queries, standings
 from loyalty.customers.bindings import Bound
 from loyalty.customers.errors import BindingCodeUsed, OwnerExists
@@ -38,7 +39,7 @@ def meeting(parties: int, then: Callable[..., Awaitable[Any]]) -> Callable[..., 
 
 async def unlocked(outlet_id: int) -> Any:
     """Read an outlet as lock_outlet does, without its lock."""
-    return await queries.writing().fetchrow("SELECT id, code, name, status FROM outlets WHERE id = $1", outlet_id)
+    return await transactions.writing().fetchrow("SELECT id, code, name, status FROM outlets WHERE id = $1", outlet_id)
 
 
 async def requests(shop: str, data_keys: DataKeys, *roles: Role | None) -> list[bindings.Request]:

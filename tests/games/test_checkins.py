@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import asyncpg
 import pytest
@@ -136,7 +135,7 @@ async def test_statements_do_not_grow_with_the_batch(
         original: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, name)
 
         async def counted(connection: object, query: str, *arguments: object, **more: object) -> object:
-            if query.split()[0] in {"SELECT", "WITH", "INSERT", "UPDATE"} and "pg_advisory" not in query:
+            if query.split(maxsplit=1)[0] in {"SELECT", "WITH", "INSERT", "UPDATE"} and "pg_advisory" not in query:
                 statements.append(query)
             return await original(connection, query, *arguments, **more)
 

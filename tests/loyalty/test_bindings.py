@@ -17,7 +17,6 @@ from loyalty.customers.errors import (
     MemberUnknown,
     OfferUnknown,
     OutletClosed,
-    OutletUnknown,
     OwnerExists,
     OwnerOnly,
     OwnerStays,
@@ -87,31 +86,6 @@ async def test_a_binding_keeps_what_was_consented_to_and_only_a_hash_of_the_toke
     assert kept == [(CONSENT_VERSION, AT, AT, "code", None, None)]
     assert secret not in repr(await rows.picture(db))
     assert await rows.fetch(db, "SELECT used_at FROM binding_codes") == [(AT,)]
-
-
-@pytest.mark.parametrize(("medium", "life"), [("card", timedelta(days=30)), ("screen", timedelta(minutes=15))])
-async def test_a_code_lives_as_long_as_its_medium(
-    db: str, data_keys: DataKeys, medium: Medium, life: timedelta
-) -> None:
-    shop, person = await factories.outlet(AT, data_keys), await factories.member(AT, data_keys)
-    issued = await binding_codes.issue(shop, None, medium, "tests", AT, rep_name="小王")
-    assert issued.expires_at == AT + life
-    last = AT + life - timedelta(microseconds=1)
-    shown = await binding_codes.show(person, issued.token, last)
-    assert (shown.outlet_name, shown.rep_name, shown.expires_at) == (f"小店{shop}", "小王", AT + life)
-    with pytest.raises(BindingCodeExpired):
-        await binding_codes.show(person, issued.token, AT + life)
-    assert (await bindings.bind(factories.request(person, issued.token, last), data_keys)).role == "owner"
-
-
-async def test_codes_are_made_only_for_open_outlets_that_exist(db: str, data_keys: DataKeys) -> None:
-    shut = await factories.outlet(AT, data_keys, status="closed")
-    before = await rows.picture(db)
-    with pytest.raises(OutletUnknown):
-        await binding_codes.issue("nowhere", None, "card", "tests", AT)
-    with pytest.raises(OutletClosed):
-        await binding_codes.issue(shut, None, "card", "tests", AT)
-    assert await rows.picture(db) == before
 
 
 async def _unknown(url: str, shop: str, data_keys: DataKeys) -> Request:

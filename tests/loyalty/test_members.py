@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from loyalty.customers import bindings, members, standings
+from loyalty import transactions
+from loyalty.customers import binding_codes, bindings, members, standings
 from loyalty.customers.errors import BindingRequired, OutletUnknown, PhoneInvalid, SessionEnded
 from loyalty.customers.personal import DataKeys, UnknownDataKey
 from loyalty.customers.standings import MemberRef
@@ -71,7 +72,7 @@ async def test_a_member_of_two_chooses_and_one_removed_cannot(db: str, data_keys
     owner = await factories.bound(shop, AT, data_keys)
     clerk = await factories.bound(shop, AT, data_keys)
     first_id = (await members.read(clerk, data_keys)).outlets[0].id
-    issued = await bindings.binding_codes.issue(other, None, "card", "tests", AT)
+    issued = await binding_codes.issue(other, None, "card", "tests", AT)
     bound = await bindings.bind(factories.request(clerk, issued.token, LATER), data_keys)
     assert (await members.read(clerk, data_keys)).outlet_id == bound.outlet_id
     await members.choose_outlet(clerk, first_id)
@@ -118,9 +119,11 @@ async def test_standings_of_many_in_the_order_asked(db: str, data_keys: DataKeys
     unbound = await factories.member(AT, data_keys)
     many = [clerk, unbound, owner, MemberRef(999_999, 0), clerk]
     for ask in (standings.read, standings.lock):
-        async with members.transactions.begin():
+        async with transactions.begin():
             found = await ask(many)
-        told = [type(one) if isinstance(one, Exception) else (one.member_id, one.outlet_code, one.role) for one in found]
+        told = [
+            type(one) if isinstance(one, Exception) else (one.member_id, one.outlet_code, one.role) for one in found
+        ]
         assert told == [
             (clerk.id, shop, "clerk"), BindingRequired, (owner.id, shop, "owner"), SessionEnded,
             (clerk.id, shop, "clerk"),

@@ -111,6 +111,8 @@ async def test_a_code_means_another_place_under_another_parent(db: str) -> None:
     assert len({located.route_id for located in found.values()}) == 5
     assert found[asked[0]].plant_id == found[asked[2]].plant_id != found[asked[1]].plant_id
     assert found[asked[3]].office_id is None
-    assert await rows.fetch(
-        db, "SELECT kind, count(*) FROM organisation_nodes GROUP BY kind ORDER BY kind"
-    ) == [("office", 3), ("plant", 2), ("route", 5)]
+    assert await rows.fetch(db, "SELECT kind, count(*) FROM organisation_nodes GROUP BY kind ORDER BY kind") == [
+        ("office", 3),
+        ("plant", 2),
+        ("route", 5),
+    ]

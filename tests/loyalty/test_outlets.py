@@ -189,9 +189,7 @@ async def test_one_call_answers_row_by_row(db: str, data_keys: DataKeys) -> None
             RejectedRow(6, "code", "duplicate_row"),
         ],
     )
-    assert await rows.fetch(
-        db, "SELECT code, name, address, created_at, updated_at FROM outlets ORDER BY code"
-    ) == [
+    assert await rows.fetch(db, "SELECT code, name, address, created_at, updated_at FROM outlets ORDER BY code") == [
         ("T1", "大店", None, AT, LATER),
         ("T2", "小店T2", "一号路", AT, AT),
         ("T3", "小店T3", None, LATER, LATER),
@@ -213,9 +211,7 @@ async def test_the_same_again_is_unchanged_and_moves_nothing(db: str, data_keys:
 async def test_refused_rows_move_nothing(db: str, data_keys: DataKeys) -> None:
     await put(data_keys, shop("T1"))
     before = await rows.picture(db)
-    applied = await put(
-        data_keys, {"code": "T2", "name": "没有工厂"}, {"code": "T1", "contact_phone": "x"}, at=LATER
-    )
+    applied = await put(data_keys, {"code": "T2", "name": "没有工厂"}, {"code": "T1", "contact_phone": "x"}, at=LATER)
     assert (applied.inserted, applied.updated, applied.unchanged, len(applied.rejected)) == (0, 0, 0, 2)
     assert await put(data_keys) == Applied(0, 0, 0, [])
     assert await rows.picture(db) == before
@@ -223,9 +219,10 @@ async def test_refused_rows_move_nothing(db: str, data_keys: DataKeys) -> None:
 
 async def test_an_unknown_plant_is_made_unconfirmed(db: str, data_keys: DataKeys) -> None:
     await put(data_keys, shop("T1", plant_code="新厂", office_code="O1"), shop("T2", plant_code="新厂"))
-    assert await rows.fetch(
-        db, "SELECT kind, code, confirmed_at FROM organisation_nodes ORDER BY kind DESC"
-    ) == [("plant", "新厂", None), ("office", "O1", None)]
+    assert await rows.fetch(db, "SELECT kind, code, confirmed_at FROM organisation_nodes ORDER BY kind DESC") == [
+        ("plant", "新厂", None),
+        ("office", "O1", None),
+    ]
     await put(data_keys, {"code": "T1", "plant_code": "P2"}, at=LATER)
     assert await rows.fetch(
         db,

@@ -26,6 +26,7 @@ from tests import rows
 AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
 WAIT_SECONDS = 20
 EVENT = Event("checkin.made", "T1", AT, {})
+RECORDED = "SELECT count(*) FROM outbox"
 
 
 @pytest.mark.parametrize(
@@ -66,55 +67,73 @@ async def test_a_transaction_does_not_open_another(db: str) -> None:
                 pass
 
 
+async def record(*, then: Exception | None = None) -> None:
+    """Record an event in a transaction of its own; raise inside it what is given."""
+    async with transactions.begin():
+        await outbox.record([EVENT])
+        if then is not None:
+            raise then
+
+
 async def test_it_commits_at_the_end_and_rolls_back_on_any_exception(db: str) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with transactions.begin():
-            await outbox.record([EVENT])
-            raise ZeroDivisionError
-    assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(0,)]
+        await record(then=ZeroDivisionError())
+    assert await rows.fetch(db, RECORDED) == [(0,)]
     async with transactions.begin():
         await outbox.record([EVENT])
-        assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(0,)]
-    assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(1,)]
+        assert await rows.fetch(db, RECORDED) == [(0,)]
+    assert await rows.fetch(db, RECORDED) == [(1,)]
 
 
-async def test_a_killed_backend_is_unavailable_and_the_next_one_works(db: str) -> None:
-    with pytest.raises(DatabaseUnavailable):
+async def kill(url: str, connection: transactions.Connection) -> None:
+    """End the server's side of a connection."""
+    pid = await connection.fetchval("SELECT pg_backend_pid()")
+    assert await rows.fetch(url, "SELECT pg_terminate_backend($1, 5000)", pid) == [(True,)]
+
+
+@pytest.mark.parametrize("asks_again", [True, False], ids=["before a statement", "before the commit"])
+async def test_a_killed_backend_is_unavailable_and_the_next_one_works(db: str, *, asks_again: bool) -> None:
+    async def lose() -> None:
         async with transactions.begin() as connection:
             await outbox.record([EVENT])
-            await rows.fetch(db, "SELECT pg_terminate_backend($1, 5000)", await connection.fetchval(_PID))
-            await connection.execute("SELECT 1")
+            await kill(db, connection)
+            if asks_again:
+                await connection.execute("SELECT 1")
+
     with pytest.raises(DatabaseUnavailable):
+        await lose()
+    assert await rows.fetch(db, RECORDED) == [(0,)]
+    await record()
+    assert await rows.fetch(db, RECORDED) == [(1,)]
+
+
+async def test_a_reader_that_is_killed_is_unavailable_and_the_next_one_works(db: str) -> None:
+    async def lose() -> None:
         async with transactions.reader() as connection:
-            await rows.fetch(db, "SELECT pg_terminate_backend($1, 5000)", await connection.fetchval(_PID))
+            await kill(db, connection)
             await connection.execute("SELECT 1")
-    async with transactions.begin():
-        await outbox.record([EVENT])
-    assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(1,)]
 
-
-async def test_killed_before_the_commit_is_unavailable_and_nothing_was_done(db: str) -> None:
     with pytest.raises(DatabaseUnavailable):
-        async with transactions.begin() as connection:
-            await outbox.record([EVENT])
-            await rows.fetch(db, "SELECT pg_terminate_backend($1, 5000)", await connection.fetchval(_PID))
-    assert await rows.fetch(db, "SELECT count(*) FROM outbox") == [(0,)]
-
-
-_PID = "SELECT pg_backend_pid()"
+        await lose()
+    async with transactions.reader() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
 
 
 async def test_a_lock_that_cannot_be_had_is_try_again(db: str) -> None:
+    async def ask() -> None:
+        async with transactions.begin() as connection:
+            await connection.execute("SET LOCAL lock_timeout = '20ms'")
+            await connection.execute("SELECT * FROM feed_heads FOR UPDATE")
+
     other = await asyncpg.connect(**credentials(db))
     held = other.transaction()
     await held.start()
     await other.execute("SELECT * FROM feed_heads FOR UPDATE")
     with pytest.raises(TryAgain):
-        async with transactions.begin() as connection:
-            await connection.execute("SET LOCAL lock_timeout = '20ms'")
-            await connection.execute("SELECT * FROM feed_heads FOR UPDATE")
+        await ask()
     await held.rollback()
     await other.close()
+    await ask()
 
 
 async def test_of_two_that_wait_for_each_other_one_tries_again(db: str) -> None:

@@ -4,7 +4,6 @@ import importlib
 import os
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
 
 import pytest
 from redis import Redis
@@ -22,7 +21,7 @@ def redis_url(servers: EmbeddedServers) -> str:
 
 
 @pytest.fixture
-def redis(redis_url: str) -> Iterator["Redis[Any]"]:
+def redis(redis_url: str) -> Iterator[Redis]:
     """Give that database, empty."""
     with Redis.from_url(redis_url) as client:
         client.flushdb()

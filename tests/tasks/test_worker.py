@@ -23,7 +23,7 @@ from tests import factories, rows
 from tests.conftest import ROOT, WAIT_SECONDS_MAX
 
 AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
-WORKER = "-m celery -A tasks.celery worker --loglevel INFO --concurrency 1 --without-gossip --without-mingle".split()
+WORKER = ("worker", "--loglevel", "INFO", "--concurrency", "1", "--without-gossip", "--without-mingle")
 
 DONE = "SELECT position FROM consumer_cursors WHERE consumer = 'engagement'"
 BLOCKED = """
@@ -36,7 +36,13 @@ BLOCKED = """
 async def worker(environ: dict[str, str], log: Path) -> AsyncIterator["subprocess.Popen[bytes]"]:
     """Run a worker as the supervisor does."""
     with log.open("wb") as output:
-        running = subprocess.Popen([sys.executable, *WORKER], cwd=ROOT, env=environ, stdout=output, stderr=output)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "tasks.celery", *WORKER],
+            cwd=ROOT,
+            env=environ,
+            stdout=output,
+            stderr=output,
+        )
     try:
         yield running
     finally:
@@ -48,9 +54,10 @@ async def until(told: Callable[[], Awaitable[Any]], log: Path) -> Any:
     """Ask until the answer is true, and give it; fail when the time is up."""
     try:
         async with asyncio.timeout(WAIT_SECONDS_MAX):
-            while not (answer := await told()):
+            while True:
+                if answer := await told():
+                    return answer
                 await asyncio.sleep(0.05)
-            return answer
     except TimeoutError:
         raise AssertionError(log.read_text()) from None
 
@@ -65,7 +72,7 @@ async def test_a_worker_does_its_tasks_even_when_their_process_is_killed(
     data_keys: DataKeys,
     tasks: ModuleType,
     environ: dict[str, str],
-    redis: "Redis[Any]",
+    redis: Redis,
     tmp_path: Path,
 ) -> None:
     log = tmp_path / "worker.log"
