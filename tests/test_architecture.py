@@ -24,6 +24,7 @@ from tests.conftest import ROOT
 
 PACKAGES = ("app", "games", "loyalty", "tasks", "wechat")
 LINES_MAX = 320
+FUNCTION_LINES_MAX = 70
 KINDS = (NotFound, Forbidden, Invalid, Conflict, Unavailable)
 
 SQL = re.compile(
@@ -36,17 +37,19 @@ SERVERS_OWN = {"app/database.py", "app/dependencies.py", "app/stamper.py"}
 
 def files(*packages: str) -> list[Path]:
     """Give the source files of packages, without migrations, which Tortoise writes."""
-    return [
-        path
-        for package in packages
-        for path in sorted((ROOT / package).rglob("*.py"))
-        if "migrations" not in path.parts
-    ]
+    found = [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+    assert found
+    return [path for path in found if "migrations" not in path.parts]
 
 
 def name_of(path: Path) -> str:
     """Give a file's name inside the project."""
     return path.relative_to(ROOT).as_posix()
+
+
+def module_of(path: Path) -> str:
+    """Give the name under which a file is imported."""
+    return name_of(path).removesuffix(".py").replace("/", ".")
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
@@ -114,6 +117,19 @@ def test_no_file_is_named_for_nothing_and_none_is_too_long() -> None:
         assert len(path.read_text().splitlines()) <= LINES_MAX, name_of(path)
 
 
+def test_functions_stay_readable() -> None:
+    for path in files(*PACKAGES, "tests"):
+        for node in nodes(path):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno
+                assert lines <= FUNCTION_LINES_MAX, f"{name_of(path)} {node.name}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "app" / "migrations").glob("0*.py")), ids=lambda path: path.stem)
+def test_a_migration_opens_with_why(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
 def test_names_say_what_is_done() -> None:
     for path in files(*PACKAGES):
         for node in nodes(path):
@@ -152,9 +168,7 @@ def test_only_app_and_tasks_ask_for_the_time() -> None:
 
 
 def test_every_models_file_is_configured() -> None:
-    present = {
-        name_of(path).removesuffix(".py").replace("/", ".") for path in files(*PACKAGES) if path.name == "models.py"
-    }
+    present = {module_of(path) for path in files(*PACKAGES) if path.name == "models.py"}
     assert present == set(database.MODELS)
 
 
@@ -169,7 +183,7 @@ def test_a_models_file_holds_tables_only() -> None:
 def test_every_module_with_proofs_is_proven() -> None:
     present = [path for path in files("loyalty", "games") if path.name == "proofs.py" and path.parent.name != "loyalty"]
     for path in present:
-        module = importlib.import_module(name_of(path).removesuffix(".py").replace("/", "."))
+        module = importlib.import_module(module_of(path))
         assert module.PROOFS
         assert set(module.PROOFS) <= set(proofs.PROOFS), name_of(path)
     assert len(proofs.PROOFS) == len(set(proofs.PROOFS))
@@ -179,7 +193,7 @@ def test_every_reactions_table_names_known_events_and_is_read() -> None:
     reader = (ROOT / "tasks" / "reactions.py").read_text()
     for path in files("loyalty", "games"):
         if path.name == "reactions.py":
-            name = name_of(path).removesuffix(".py").replace("/", ".")
+            name = module_of(path)
             module = importlib.import_module(name)
             assert set(module.REACTIONS) <= set(FEED_OF), name
             assert f"from {name} import REACTIONS" in reader, name
@@ -222,13 +236,12 @@ def test_every_refusal_has_a_code_of_its_own_and_friendly_words() -> None:
 
 @pytest.mark.parametrize("package", ["loyalty", "games"])
 def test_business_modules_import_without_settings_or_servers(package: str) -> None:
+    script = (
+        f"import importlib, pkgutil, {package}\n"
+        f"for module in pkgutil.walk_packages({package}.__path__, '{package}.'): importlib.import_module(module.name)"
+    )
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import pkgutil, {package}; [__import__(m.name) for m in pkgutil.walk_packages("
-            f"{package}.__path__, '{package}.')]",
-        ],
+        [sys.executable, "-c", script],
         cwd=ROOT,
         env={},
         capture_output=True,

@@ -19,6 +19,7 @@ from app.http.errors import HttpRefusal
 from app.resources import CELERY_HEARTBEAT, Resources
 from loyalty import transactions
 from loyalty.errors import Unavailable
+from loyalty.events import queries
 
 CHECK_SECONDS_MAX = 1.0
 KEPT_SECONDS = 5.0
@@ -58,10 +59,8 @@ class Health:
     async def ready(self) -> Ready:
         """Tell what is degraded. Raises NotReady."""
         try:
-            async with asyncio.timeout(CHECK_SECONDS_MAX), transactions.reader() as connection:
-                waiting = await connection.fetchval(
-                    "SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) o", OUTBOX_ROWS_MAX
-                )
+            async with asyncio.timeout(CHECK_SECONDS_MAX), transactions.reader():
+                waiting = await queries.waiting(OUTBOX_ROWS_MAX)
         except (Unavailable, TimeoutError, asyncpg.UndefinedTableError):
             raise NotReady from None
         if not self._migrated and await database.behind():

@@ -44,6 +44,7 @@ async def make_partitions(on: date) -> int:
     """
     made = 0
     async with transactions.begin():
+        await queries.lock_partitions()
         present = set(await queries.partitions())
         for _ in range(MONTHS_AHEAD + 1):
             name, first, after = month_partition(on)

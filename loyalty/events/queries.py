@@ -9,6 +9,8 @@ import asyncpg
 from loyalty.transactions import Connection, reading, writing
 
 STAMPED_MAX = 2_000
+PARTITIONS_LOCK = 0x706172746974696F
+"""An advisory lock's number, "partitio" in ASCII."""
 
 
 async def insert_outbox(
@@ -127,6 +129,11 @@ async def move_cursor(consumer: str, feed: str, position: int, at: datetime) -> 
         position,
         at,
     )
+
+
+async def lock_partitions() -> None:
+    """Let one transaction at a time make partitions: IF NOT EXISTS alone does not stand two at once."""
+    await writing().execute("SELECT pg_advisory_xact_lock($1)", PARTITIONS_LOCK)
 
 
 async def partitions() -> list[str]:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tortoise.exceptions import IntegrityError
 
 from games.checkin import checkins
 from loyalty import transactions
@@ -17,7 +16,7 @@ from loyalty.customers.errors import BindingCodeUsed, OwnerExists
 from loyalty.customers.personal import DataKeys
 from loyalty.customers.rules import Role
 from loyalty.customers.standings import MemberRef
-from loyalty.errors import Conflict
+from loyalty.errors import Conflict, TryAgain
 from tests import factories, rows
 
 AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
@@ -95,7 +94,7 @@ async def test_without_the_lock_both_believe_they_are_owner_and_the_constraint_r
 
     monkeypatch.setattr(queries, "lock_outlet", unlocked)
     monkeypatch.setattr(bindings, "_role", judge_together)
-    assert told(await together(wishes, data_keys)) == {("owner", False): 1, IntegrityError: 1}
+    assert told(await together(wishes, data_keys)) == {("owner", False): 1, TryAgain: 1}
     assert judged == ["owner", "owner"]
     assert await rows.fetch(db, LIVE) == [("owner", 1)]
 
@@ -119,7 +118,7 @@ async def test_without_the_conditional_update_the_constraint_refuses_the_second_
 
     monkeypatch.setattr(queries, "lock_outlet", meeting(2, queries.lock_outlet))
     monkeypatch.setattr(queries, "use_binding_code", believe)
-    assert told(await together([first, second], data_keys)) == {("owner", False): 1, IntegrityError: 1}
+    assert told(await together([first, second], data_keys)) == {("owner", False): 1, TryAgain: 1}
     assert await rows.fetch(db, LIVE) == [("owner", 1)]
 
 
