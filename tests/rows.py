@@ -1,8 +1,12 @@
 """What is in the database, to prove that a refusal moved nothing."""
 
+import asyncio
+
 import asyncpg
 
 from app.database import credentials
+
+WAIT_SECONDS_MAX = 20
 
 TABLES = (
     "outlets",
@@ -41,6 +45,17 @@ async def execute(url: str, statement: str, *arguments: object) -> None:
         await connection.execute(statement, *arguments)
     finally:
         await connection.close()
+
+
+async def until_blocked(url: str) -> None:
+    """Return when some statement in the database waits for a lock."""
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        while True:
+            if await fetch(
+                url, "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ):
+                return
+            await asyncio.sleep(0.01)
 
 
 async def picture(url: str) -> dict[str, list[tuple[object, ...]]]:

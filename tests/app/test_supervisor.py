@@ -200,6 +200,48 @@ async def test_web_alone_serves_and_stops(servers: EmbeddedServers, tmp_path: Pa
     process.stdout.close()
 
 
+async def test_an_accepted_request_is_answered_though_the_house_stops(servers: EmbeddedServers, tmp_path: Path) -> None:
+    entered, released = asyncio.Event(), asyncio.Event()
+
+    async def slow_wechat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        entered.set()
+        await released.wait()
+        body = b'{"errcode":40029,"errmsg":"invalid code"}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    wechat = await asyncio.start_server(slow_wechat, "127.0.0.1", 0)
+    base_url = f"http://127.0.0.1:{wechat.sockets[0].getsockname()[1]}"
+    more = {"PORT": "0", "HOST": "127.0.0.1", "WEB_WORKERS": "1", "WECHAT_BASE_URL": base_url}
+    environ = environment(servers, await fresh_database(servers), **more) | {"LEKETONG_HOME": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "web"],
+        cwd=ROOT,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    told = (await asyncio.to_thread(process.stdout.readline)).decode()
+    address = told.split("：", 1)[1].split("，")[0]
+    async with httpx.AsyncClient(timeout=20) as client, wechat:
+        accepted = asyncio.create_task(client.post(f"{address}/mp/v1/session", json={"code": "any-code"}))
+        await entered.wait()
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(httpx.TransportError):
+            async with asyncio.timeout(BACK_SECONDS_MAX), httpx.AsyncClient(timeout=1) as late:
+                while True:
+                    await late.get(f"{address}/health/live")
+        assert not accepted.done()
+        released.set()
+        answer = await accepted
+    assert (answer.status_code, answer.json()["code"]) == (422, "code_invalid")
+    assert process.wait(15) == 0
+    process.stdout.close()
+
+
 async def test_when_the_supervisor_is_killed_all_die_and_the_next_start_needs_no_cleaning(running: Running) -> None:
     below = descendants(running.process.pid)
     assert len(below) > 8

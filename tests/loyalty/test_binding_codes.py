@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from loyalty.customers import binding_codes, bindings, rules
+from loyalty import transactions
+from loyalty.customers import binding_codes, bindings, queries, rules
 from loyalty.customers.errors import BindingCodeExpired, BindingCodeUnknown, OutletClosed, OutletUnknown, SessionEnded
 from loyalty.customers.personal import DataKeys
 from loyalty.customers.rules import Medium
@@ -46,6 +47,24 @@ async def test_a_code_shows_nothing_to_one_without_a_session(db: str, data_keys:
         await binding_codes.show(MemberRef(person.id, person.epoch + 1), issued.token, AT)
     with pytest.raises(BindingCodeUnknown):
         await binding_codes.show(person, issued.token[:-1], AT)
+
+
+@pytest.mark.parametrize(
+    ("change", "binds"),
+    [
+        ("used_at = NULL", True),
+        ("used_at = created_at", False),
+        ("revoked_at = created_at", False),
+        ("expires_at = created_at + interval '1 second'", False),
+    ],
+)
+async def test_a_code_that_changed_since_it_was_found_is_not_used(
+    db: str, data_keys: DataKeys, change: str, *, binds: bool
+) -> None:
+    await binding_codes.issue(await factories.outlet(AT, data_keys), None, "card", "tests", AT)
+    await rows.execute(db, f"UPDATE binding_codes SET {change}")
+    async with transactions.begin():
+        assert await queries.use_binding_code(1, AT + timedelta(seconds=1)) is binds
 
 
 def test_tokens_fit_a_scene_and_do_not_repeat() -> None:

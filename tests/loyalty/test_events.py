@@ -120,6 +120,25 @@ async def test_two_stampers_at_once_give_each_event_one_position(db: str, monkey
     assert await rows.fetch(db, "SELECT position FROM feed_heads WHERE feed = 'engagement'") == [(100,)]
 
 
+async def test_a_stamper_that_waited_for_another_goes_on_after_its_positions(
+    db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log.make_partitions(ON)
+    await record(*(event(f"T{number}") for number in range(7)))
+    first, second = [await asyncpg.connect(**credentials(db)) for _ in range(2)]
+    monkeypatch.setattr(queries, "STAMPED_MAX", 1)
+    async with asyncio.timeout(WAIT_SECONDS):
+        async with first.transaction():
+            assert await queries.stamp(first, AT, ON) == 1
+            monkeypatch.setattr(queries, "STAMPED_MAX", 7)
+            waiting = asyncio.create_task(queries.stamp(second, AT, ON))
+            await rows.until_blocked(db)
+        assert await waiting == 6
+    assert await rows.fetch(db, POSITIONS) == [("engagement", number + 1, f"T{number}") for number in range(7)]
+    await first.close()
+    await second.close()
+
+
 async def test_without_a_partition_of_the_day_nothing_moves(db: str) -> None:
     await record(event("A"))
     before = await rows.picture(db)

@@ -130,6 +130,17 @@ async def test_standings_of_many_in_the_order_asked(db: str, data_keys: DataKeys
         ]  # fmt: skip
 
 
+async def test_an_ended_binding_is_no_standing_even_while_it_is_still_the_chosen_outlet(
+    db: str, data_keys: DataKeys
+) -> None:
+    person = await factories.bound(await factories.outlet(AT, data_keys), AT, data_keys)
+    await rows.execute(db, "UPDATE bindings SET ended_at = bound_at, ended_by = 'tests'")
+    for ask in (standings.read, standings.lock):
+        async with transactions.begin():
+            (found,) = await ask([person])
+        assert isinstance(found, BindingRequired)
+
+
 def test_what_is_sealed_opens_only_with_its_key_and_purpose() -> None:
     keys = DataKeys([OLD])
     sealed = keys.seal(PHONE, "members.phone")

@@ -1,6 +1,7 @@
 """The ledger: accruals enter entries, lots and accounts in one statement, once a source."""
 
 import asyncio
+import contextvars
 from datetime import UTC, date, datetime
 
 import pytest
@@ -100,6 +101,30 @@ async def test_what_is_owed_is_repaid_first(db: str, owed: int, repaid: list[int
     assert await rows.fetch(db, ACCOUNTS) == [(1, balance, left), (2, 4, 0)]
     lots = await rows.fetch(db, "SELECT points_left FROM points_lots WHERE outlet_id = 1")
     assert lots == ([(balance,)] if balance else [])
+
+
+async def test_a_source_paid_before_repays_nothing_again(db: str) -> None:
+    await accrue(accrual(1, 10, "a"))
+    await rows.execute(db, "UPDATE points_accounts SET owed = 10")
+    assert await accrue(accrual(1, 10, "a"), accrual(1, 12, "b")) == [
+        Accrued(12, repeated=True),
+        Accrued(12, repeated=False),
+    ]
+    assert await rows.fetch(db, ACCOUNTS) == [(1, 12, 0)]
+    assert await rows.fetch(db, ENTRIES) == [(1, 10, 0, "a"), (1, 12, 10, "b")]
+
+
+async def test_two_at_once_repay_what_is_owed_once(db: str) -> None:
+    await owe(db, 1, 10)
+    async with asyncio.timeout(WAIT_SECONDS):
+        async with transactions.begin():
+            await ledger.accrue([accrual(1, 10, "a")])
+            # In a context of its own: the open transaction is not handed on.
+            second = asyncio.create_task(accrue(accrual(1, 10, "b")), context=contextvars.Context())
+            await rows.until_blocked(db)
+        assert await second == [Accrued(10, repeated=False)]
+    assert await rows.fetch(db, ACCOUNTS) == [(1, 10, 0)]
+    assert await rows.fetch(db, ENTRIES) == [(1, 10, 10, "a"), (1, 10, 0, "b")]
 
 
 async def test_a_rollback_leaves_nothing(db: str) -> None:

@@ -159,8 +159,8 @@ def test_a_free_port_is_taken_and_told() -> None:
     with subprocess.Popen([*PROGRAM, "--port", "0"], env=ENVIRONMENT, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         line = child.stdout.readline().decode()
-        assert line.startswith("微信沙盒已就绪：http://127.0.0.1:")
+        assert line.startswith("微信沙箱已就绪：http://127.0.0.1:")
         url = line.partition("：")[2].strip()
-        assert "微信沙盒" in httpx.get(url, trust_env=False, timeout=STOP_SECONDS).text
+        assert "微信沙箱" in httpx.get(url, trust_env=False, timeout=STOP_SECONDS).text
         child.terminate()
         assert child.wait(STOP_SECONDS) == 0

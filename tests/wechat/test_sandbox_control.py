@@ -105,7 +105,7 @@ async def test_faults_are_met_in_order_and_can_be_cleared(sandbox: Sandbox) -> N
 async def test_the_page_is_chinese_and_health_is_good(sandbox: Sandbox) -> None:
     page = await sandbox.http.get("/sandbox/")
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert "微信沙盒" in page.text
+    assert "微信沙箱" in page.text
     assert (await sandbox.http.get("/sandbox/health")).json() == {"status": "ok"}
 
 

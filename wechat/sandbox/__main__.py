@@ -75,7 +75,7 @@ def _announce(app: Sanic[Any, Any], listening: socket.socket) -> None:
 
     @app.after_server_start
     async def announce(_app: Sanic[Any, Any]) -> None:
-        sys.stdout.write(f"微信沙盒已就绪：http://{host}:{port}/sandbox/\n")
+        sys.stdout.write(f"微信沙箱已就绪：http://{host}:{port}/sandbox/\n")
         sys.stdout.flush()
 
 
