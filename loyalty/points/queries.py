@@ -45,7 +45,9 @@ _ACCRUE = """
         ON CONFLICT (outlet_id) DO UPDATE SET balance = a.balance + excluded.balance, owed = a.owed - excluded.owed
         RETURNING outlet_id, balance
     )
-    SELECT e.source_id IS NULL AS repeated, coalesce(c.balance, l.balance, 0) AS balance
+    SELECT e.source_id IS NULL
+               OR row_number() OVER (PARTITION BY w.source_id, w.source_kind ORDER BY w.n) > 1 AS repeated,
+           coalesce(c.balance, l.balance, 0) AS balance
       FROM wanted w
       LEFT JOIN entered e ON e.source_id = w.source_id AND e.source_kind = w.source_kind
       LEFT JOIN credited c ON c.outlet_id = w.outlet_id
@@ -107,7 +109,7 @@ async def entries(outlet_id: int, before_id: int | None, limit: int) -> list[asy
 
 
 async def differences(limit: int) -> list[asyncpg.Record]:
-    """Find accounts whose balance, owed or lots are not what their entries say, at most ``limit``."""
+    """Find accounts whose balance or lots are not what their entries say, at most ``limit``."""
     return await reading().fetch(
         """
         WITH said AS (

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -179,25 +180,32 @@ async def test_a_given_database_that_is_behind_is_not_touched(servers: EmbeddedS
     assert "leketong migrate" in refused.stderr
 
 
-async def test_web_alone_serves_and_stops(servers: EmbeddedServers, tmp_path: Path) -> None:
-    environ = environment(servers, await fresh_database(servers), PORT="0", HOST="127.0.0.1", WEB_WORKERS="1") | {
-        "LEKETONG_HOME": str(tmp_path)
-    }
+@asynccontextmanager
+async def web_alone(
+    servers: EmbeddedServers, home: Path, **more: str
+) -> AsyncIterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run `leketong web` with a database of its own; give the process and its address."""
+    settings = {"PORT": "0", "HOST": "127.0.0.1", "WEB_WORKERS": "1", "LEKETONG_HOME": str(home), **more}
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", "web"],
         cwd=ROOT,
-        env=environ,
+        env=environment(servers, await fresh_database(servers)) | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
     assert process.stdout is not None
     told = (await asyncio.to_thread(process.stdout.readline)).decode()
-    address = told.split("：", 1)[1].split("，")[0]
-    async with httpx.AsyncClient() as client:
+    try:
+        yield process, told.split("：", 1)[1].split("，")[0]
+    finally:
+        process.terminate()
+        assert process.wait(15) == 0
+        process.stdout.close()
+
+
+async def test_web_alone_serves_and_stops(servers: EmbeddedServers, tmp_path: Path) -> None:
+    async with web_alone(servers, tmp_path) as (_, address), httpx.AsyncClient() as client:
         assert (await client.get(f"{address}/health/live")).status_code == 200
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
-    process.stdout.close()
 
 
 async def test_an_accepted_request_is_answered_though_the_house_stops(servers: EmbeddedServers, tmp_path: Path) -> None:
@@ -214,19 +222,11 @@ async def test_an_accepted_request_is_answered_though_the_house_stops(servers: E
 
     wechat = await asyncio.start_server(slow_wechat, "127.0.0.1", 0)
     base_url = f"http://127.0.0.1:{wechat.sockets[0].getsockname()[1]}"
-    more = {"PORT": "0", "HOST": "127.0.0.1", "WEB_WORKERS": "1", "WECHAT_BASE_URL": base_url}
-    environ = environment(servers, await fresh_database(servers), **more) | {"LEKETONG_HOME": str(tmp_path)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "web"],
-        cwd=ROOT,
-        env=environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert process.stdout is not None
-    told = (await asyncio.to_thread(process.stdout.readline)).decode()
-    address = told.split("：", 1)[1].split("，")[0]
-    async with httpx.AsyncClient(timeout=20) as client, wechat:
+    async with (
+        wechat,
+        web_alone(servers, tmp_path, WECHAT_BASE_URL=base_url) as (process, address),
+        httpx.AsyncClient(timeout=20) as client,
+    ):
         accepted = asyncio.create_task(client.post(f"{address}/mp/v1/session", json={"code": "any-code"}))
         await entered.wait()
         process.send_signal(signal.SIGTERM)
@@ -238,8 +238,6 @@ async def test_an_accepted_request_is_answered_though_the_house_stops(servers: E
         released.set()
         answer = await accepted
     assert (answer.status_code, answer.json()["code"]) == (422, "code_invalid")
-    assert process.wait(15) == 0
-    process.stdout.close()
 
 
 async def test_when_the_supervisor_is_killed_all_die_and_the_next_start_needs_no_cleaning(running: Running) -> None:

@@ -73,7 +73,8 @@ async def test_a_source_is_paid_once(db: str) -> None:
 
 
 async def test_a_source_that_comes_twice_in_one_call_is_paid_once(db: str) -> None:
-    await accrue(accrual(1, 5, "a"), accrual(1, 5, "a"))
+    answers = await accrue(accrual(1, 5, "a"), accrual(1, 5, "a"))
+    assert [(answer.balance_points, answer.repeated) for answer in answers] == [(5, False), (5, True)]
     assert await rows.fetch(db, ACCOUNTS) == [(1, 5, 0)]
     assert await rows.fetch(db, ENTRIES) == [(1, 5, 0, "a")]
 
