@@ -16,6 +16,7 @@ from app.spawning import User, spawn
 
 BACK_OFF_SECONDS = 0.1
 BACK_OFF_SECONDS_MAX = 10.0
+STOP_POLL_SECONDS = 0.1
 STEADY_SECONDS = 30.0
 """A child that lived this long starts anew at once when it dies."""
 LOG_BYTES_MAX = 10 * 1024 * 1024
@@ -44,6 +45,7 @@ class Child:
     ready: Callable[[int], bool] | None = None
     """Otherwise: tells by its pid whether it serves; None when nobody waits for it."""
     process: subprocess.Popen[bytes] | None = None
+    asked_to_stop: bool = False
     started_at: float = 0.0
     restart_at: float = 0.0
     back_off: float = BACK_OFF_SECONDS
@@ -76,6 +78,7 @@ class Child:
         )
         if writing is not None:
             os.close(writing)
+        self.asked_to_stop = False
         self.started_at = time.monotonic()
 
     def await_ready(self, seconds_max: float, interrupted: Callable[[], bool]) -> None:
@@ -104,16 +107,19 @@ class Child:
         return wait
 
     def ask_to_stop(self) -> None:
-        """Send the polite signal."""
-        if self.process is not None and self.running:
+        """Send the polite signal, once: to some programs a second one means to hurry."""
+        if self.process is not None and self.running and not self.asked_to_stop:
+            self.asked_to_stop = True
             self.process.send_signal(self.stop_signal)
 
     def stop(self) -> None:
-        """Stop: politely, and by force after stop_seconds_max."""
+        """Stop: politely, and by force after stop_seconds_max, which a second signal shortens while we wait."""
         self.ask_to_stop()
         if self.process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(self.stop_seconds_max)
+            asked_at = time.monotonic()
+            while self.running and time.monotonic() - asked_at < self.stop_seconds_max:
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(STOP_POLL_SECONDS)
             self._kill_group()
             self.process.wait()
         self._close_pipe()

@@ -24,6 +24,8 @@ MODELS = (
 )
 APP = "leketong"
 POOL_MAX = 10
+STATEMENT_SECONDS_MAX = 60.0
+"""Proofs and migrations, which read or build whole tables, take as long as they take: they say None."""
 MIGRATION_LOCK = 0x6C656B65746F6E67
 """An advisory lock's number, "leketong" in ASCII: nothing else stops two migrators."""
 
@@ -34,7 +36,12 @@ table is new and empty, it would read the whole table still when it holds millio
 
 
 def configuration(
-    database_url: str, *, pool_max: int = POOL_MAX, name: str = "leketong", short_statements: bool = False
+    database_url: str,
+    *,
+    pool_max: int = POOL_MAX,
+    name: str = "leketong",
+    short_statements: bool = False,
+    statement_seconds_max: float | None = STATEMENT_SECONDS_MAX,
 ) -> dict[str, Any]:
     """Give Tortoise's configuration for a database. ``name`` shows in pg_stat_activity."""
     return {
@@ -46,7 +53,7 @@ def configuration(
                     "minsize": 1,
                     "maxsize": pool_max,
                     "timeout": 5,
-                    "command_timeout": 60,
+                    "command_timeout": statement_seconds_max,
                     "server_settings": {
                         "application_name": name,
                         "timezone": "UTC",
@@ -83,10 +90,21 @@ def credentials(database_url: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def opened(
-    database_url: str, *, pool_max: int = POOL_MAX, name: str = "leketong", short_statements: bool = False
+    database_url: str,
+    *,
+    pool_max: int = POOL_MAX,
+    name: str = "leketong",
+    short_statements: bool = False,
+    statement_seconds_max: float | None = STATEMENT_SECONDS_MAX,
 ) -> AsyncIterator[None]:
     """Open the database for commands and tests; the processes of a house open it through app.resources."""
-    config = configuration(database_url, pool_max=pool_max, name=name, short_statements=short_statements)
+    config = configuration(
+        database_url,
+        pool_max=pool_max,
+        name=name,
+        short_statements=short_statements,
+        statement_seconds_max=statement_seconds_max,
+    )
     await Tortoise.init(config=config, _enable_global_fallback=True)
     try:
         yield
@@ -104,7 +122,7 @@ async def migrate(database_url: str, report: Callable[[str], object]) -> None:
         if event == "apply_done":
             report(name)
 
-    async with opened(database_url, pool_max=2, name="leketong-migrate"):
+    async with opened(database_url, pool_max=2, name="leketong-migrate", statement_seconds_max=None):
         async with get_connection("default").acquire_connection() as connection:
             await connection.execute("SET lock_timeout = 0")
             await connection.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)

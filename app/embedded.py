@@ -66,7 +66,7 @@ class Places:
 
     def __init__(self, home: Path) -> None:
         self.user = unprivileged()
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
         self._shared = Path("/var/lib/leketong") / name
         # As root, the unprivileged user has to get through to its data: not so below another user's closed home.
@@ -79,6 +79,9 @@ class Places:
         sockets = self.base / "sockets"
         if len(os.fsencode(sockets / ".s.PGSQL.5432.lock")) > SOCKET_PATH_BYTES_MAX:
             sockets = Path(tempfile.gettempdir()) / f"leketong-{name}"
+            if sockets.is_symlink():
+                # Everybody may write there: root must not be led to give another folder away.
+                raise EmbeddedServerFault(f"{sockets} 是一个链接，请移开它，或换一个 LEKETONG_HOME")
         self.sockets = self.own(sockets)
 
     def own(self, folder: Path) -> Path:
@@ -125,11 +128,15 @@ def postgres(places: Places, major: str = "18") -> Server:
     if folder is None:
         raise EmbeddedServerFault(f"LEKETONG_POSTGRES 只能是 {' 或 '.join(POSTGRES_MAJORS)}")
     program = places.program(package, folder, "bin", "postgres")
-    data = places.own(places.base / "postgres")
+    data = places.base / "postgres"
     log = places.logs / "postgres.log"
     version = data / "PG_VERSION"
-    if not version.exists():
-        _make_cluster(program.parent / "initdb", data, places.user, log)
+    if data.exists():
+        places.own(data)
+    if not data.exists() or not any(data.iterdir()):
+        _make_cluster(program.parent / "initdb", places, data, log)
+    elif not version.exists():
+        raise EmbeddedServerFault(f"{data} 不是 PostgreSQL 的数据目录，请移开它再启动")
     elif version.read_text().strip() != major:
         raise EmbeddedServerFault(f"{data} 是 PostgreSQL {version.read_text().strip()} 的数据，请移开它再启动")
     settings = [f"--{name}={value}" for name, value in POSTGRES_SETTINGS.items()]
@@ -145,22 +152,27 @@ def postgres(places: Places, major: str = "18") -> Server:
     )
 
 
-def _make_cluster(initdb: Path, data: Path, user: User, log: Path) -> None:
-    argv = [str(initdb), "-D", str(data), "-U", "leketong", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-    # PG_VERSION is written before the folder is whole: an interrupted first run must not look finished.
-    for leftover in data.iterdir():
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-    child = spawn(argv, _clean_environ(), death_signal=SIGTERM, log=log, user=user, cwd=data)
+def _make_cluster(initdb: Path, places: Places, data: Path, log: Path) -> None:
+    """Make a data folder beside its place and move it there when it is whole: a first run may be killed midway."""
+    prefix = f"{data.name}.new-"
+    for leftover in data.parent.glob(f"{prefix}*"):
+        # What a killed initdb has started may still write there for a moment; the next first run removes the rest.
+        shutil.rmtree(leftover, ignore_errors=True)
+    made = places.own(Path(tempfile.mkdtemp(prefix=prefix, dir=data.parent)))
+    argv = [str(initdb), "-D", str(made), "-U", "leketong", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    child = spawn(argv, _clean_environ(), death_signal=SIGTERM, log=log, user=places.user, cwd=made)
     try:
         failed = child.wait(READY_SECONDS_MAX) != 0
     except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
         failed = True
+    except BaseException:
+        stop(child, SIGTERM)
+        raise
     if failed:
-        for leftover in data.iterdir():
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        stop(child, SIGTERM)
+        shutil.rmtree(made, ignore_errors=True)
         raise EmbeddedServerFault(f"PostgreSQL 的数据目录没能建好，原因在 {log}")
+    made.rename(data)
 
 
 def _clean_environ() -> dict[str, str]:

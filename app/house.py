@@ -11,6 +11,8 @@ from pathlib import Path
 
 import msgspec
 
+from app.settings import SettingsError
+
 LETTERS_AND_DIGITS = string.ascii_letters + string.digits
 AES_KEY_LENGTH = 43
 
@@ -26,14 +28,28 @@ def home_of(environ: Mapping[str, str]) -> Path:
 
 @contextlib.contextmanager
 def occupied(home: Path) -> Iterator[None]:
-    """Hold the home against a second supervisor. Raises HouseOccupied. The kernel lets go when we die."""
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "run.lock").open("a") as lock:
+    """Hold the home against a second supervisor. The kernel lets go when we die.
+
+    Raises HouseOccupied, and SettingsError when the home cannot be used.
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (home / "run.lock").open("a")
+    except OSError as fault:
+        raise unusable(home, fault) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise HouseOccupied(str(home)) from None
         yield
+
+
+def unusable(home: Path, fault: OSError) -> SettingsError:
+    """Say why a home cannot be used."""
+    return SettingsError(
+        f"LEKETONG_HOME cannot be used: {fault.strerror}, {fault.filename or home}; name a folder of your own"
+    )
 
 
 def is_occupied(home: Path) -> bool:
@@ -47,8 +63,11 @@ def is_occupied(home: Path) -> bool:
         return True
 
 
-def demo_secrets(home: Path) -> dict[str, str]:
-    """Give the demo's own secrets, made on the first run and kept for its owner's eyes alone."""
+def demo_secrets(home: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """Give the demo's own secrets, made on the first run and kept for its owner's eyes alone.
+
+    Keys that were given stand: other programs that read the same data were given them too.
+    """
     path = home / "secrets.json"
     if not path.exists():
         made = {
@@ -60,7 +79,8 @@ def demo_secrets(home: Path) -> dict[str, str]:
             "WECHAT_AES_KEY": "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(AES_KEY_LENGTH)),
         }
         write_private(path, made)
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    kept = {name: given[name] for name in ("SECRET_KEY", "DATA_KEYS") if given.get(name)}
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) | kept
 
 
 def write_private(path: Path, value: Mapping[str, str]) -> None:
@@ -81,9 +101,16 @@ def announce(home: Path, environ: Mapping[str, str]) -> None:
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the explicit environment, completed by that of the house running at LEKETONG_HOME, if one does."""
+    """Give the explicit environment, completed by that of the house running at LEKETONG_HOME, if one does.
+
+    Raises SettingsError when that house is another user's.
+    """
     home = home_of(environ)
     path = home / "house.json"
     if environ.get("DATABASE_URL") or not path.exists() or not is_occupied(home):
         return dict(environ)
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, str]) | dict(environ)
+    try:
+        left = path.read_bytes()
+    except OSError as fault:
+        raise unusable(home, fault) from None
+    return msgspec.json.decode(left, type=dict[str, str]) | dict(environ)

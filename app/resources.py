@@ -42,12 +42,23 @@ class Resources:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, *, pool_max: int = database.POOL_MAX, name: str, short_statements: bool = False
+    settings: Settings,
+    *,
+    name: str,
+    pool_max: int = database.POOL_MAX,
+    short_statements: bool = False,
+    statement_seconds_max: float | None = database.STATEMENT_SECONDS_MAX,
 ) -> AsyncIterator[Resources]:
     """Open everything, and close it in turn: batchers drain first, the database goes last."""
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(
-            database.opened(settings.database_url, pool_max=pool_max, name=name, short_statements=short_statements)
+            database.opened(
+                settings.database_url,
+                pool_max=pool_max,
+                name=name,
+                short_statements=short_statements,
+                statement_seconds_max=statement_seconds_max,
+            )
         )
         redis = open_redis(settings)
         stack.push_async_callback(redis.aclose)

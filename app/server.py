@@ -13,22 +13,24 @@ from typing import Any
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import MethodNotAllowed as SanicMethodNotAllowed
 from sanic.exceptions import NotFound as SanicNotFound
-from sanic.exceptions import PayloadTooLarge, SanicException
+from sanic.exceptions import PayloadTooLarge, SanicException, ServiceUnavailable
 
 from app import logs, readiness, resources, settings
 from app.http import docs, endpoints, errors, health, openapi, wechat
 from app.http.endpoints import Context, Group
+from app.http.errors import HttpRefusal
 from app.http.limits import Limits
 from app.http.mini.endpoints import MINI
 from app.http.principals import MemberTokens
 from app.http.systems.endpoints import SYSTEMS
 from app.settings import Settings
-from loyalty.errors import Refusal
+from loyalty.errors import Overloaded, Refusal
 
 GROUPS: tuple[Group, ...] = (*MINI, SYSTEMS)
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
 """Twice what any route takes: what is too large by less is read away, so that its sender sees the refusal."""
-GRACEFUL_SECONDS = 10
+GRACEFUL_SECONDS = 3
+"""Longer than any call takes; a half-sent request must not hold up a stop until the supervisor's patience ends."""
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 LOG = logs.get("server")
 
@@ -97,18 +99,24 @@ async def _trace(request: Request) -> None:
 async def _refuse(request: Request, fault: Exception) -> HTTPResponse:
     """Render what no endpoint has rendered: Sanic's own refusals, and bugs outside of endpoints."""
     trace_id = getattr(request.ctx, "trace_id", "") or f"{random.getrandbits(128):032x}"
+    refusal: Refusal | HttpRefusal | None = None
     match fault:
         case Refusal():
-            return errors.render(fault, trace_id)
+            refusal = fault
         case SanicNotFound():
-            return errors.render(errors.PathUnknown(), trace_id)
+            refusal = errors.PathUnknown()
         case SanicMethodNotAllowed():
             allowed = fault.headers.get("Allow") or ", ".join(sorted(fault.context or ()))
-            return errors.render(errors.MethodNotAllowed(allowed=str(allowed)), trace_id)
+            refusal = errors.MethodNotAllowed(allowed=str(allowed))
         case PayloadTooLarge():
-            return errors.render(errors.BodyTooLarge(limit_bytes=REQUEST_BYTES_MAX), trace_id)
+            refusal = errors.BodyTooLarge(limit_bytes=REQUEST_BYTES_MAX)
+        case ServiceUnavailable():
+            # Sanic's own, when an answer takes longer than RESPONSE_TIMEOUT.
+            refusal = Overloaded()
         case SanicException() if fault.status_code < 500:  # noqa: PLR2004
-            return errors.render(errors.RequestInvalid(), trace_id)
+            refusal = errors.RequestInvalid()
+    if refusal is not None:
+        return errors.render(refusal, trace_id)
     LOG.error("unexpected", exc_info=fault, trace_id=trace_id)
     return errors.render(errors.Unexpected(), trace_id)
 

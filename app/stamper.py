@@ -11,6 +11,7 @@ import asyncpg
 
 from app import database, logs, metrics, readiness
 from loyalty import clock
+from loyalty.errors import Unavailable
 from loyalty.events import log, queries
 from loyalty.transactions import LOST
 
@@ -28,7 +29,7 @@ async def run(database_url: str) -> None:
     while not stop.is_set():
         try:
             await _stamp_while_connected(database_url, stop)
-        except LOST as lost:
+        except (*LOST, Unavailable) as lost:
             LOG.warning("database_away", fault=type(lost).__name__)
             await _wait(stop, AWAY_SECONDS)
 

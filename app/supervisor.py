@@ -4,11 +4,11 @@ Sanic's own manager never restarts a crashed worker and leaves workers behind wh
 is ours and each worker is a child of ours.
 """
 
+import errno
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -27,8 +27,8 @@ PORTS_TRIED = 50
 LOCAL = "127.0.0.1"
 
 
-class PortTaken(Exception):  # noqa: N818 - told in one sentence
-    """A port that was asked for by name is taken."""
+class PortFault(Exception):  # noqa: N818 - told in one sentence
+    """Nobody can listen where we were asked to."""
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -45,7 +45,7 @@ def run(environ: Mapping[str, str]) -> int:
         say("已停止。")
     except HouseOccupied:
         return _fail(f"{home} 里已经有一个乐客通在运行；先停掉它，或用 LEKETONG_HOME 换一个目录")
-    except (SettingsError, PortTaken, DependencyFault, EmbeddedServerFault, ChildFault) as fault:
+    except (SettingsError, PortFault, DependencyFault, EmbeddedServerFault, ChildFault) as fault:
         return _fail(str(fault))
     return 0
 
@@ -63,7 +63,7 @@ def _run(supervisor: Supervisor, home: Path, environ: dict[str, str]) -> None:
         environ.setdefault("PUBLIC_URL", web_url)
         given = _servers(supervisor, places, environ)
         if sandboxed:
-            environ |= house.demo_secrets(home) | {"WECHAT_BASE_URL": sandbox_url, "LEKETONG_DEMO": "1"}
+            environ |= house.demo_secrets(home, environ) | {"WECHAT_BASE_URL": sandbox_url, "LEKETONG_DEMO": "1"}
         environ["PROMETHEUS_MULTIPROC_DIR"] = str(fresh_folder(home / "metrics"))
         config = settings.from_environment(environ)
         python = _python(home, environ)
@@ -96,7 +96,7 @@ def serve_web(environ: Mapping[str, str]) -> int:
     full = dict(environ)
     try:
         config = settings.from_environment(full)
-        dependencies.check_postgres(config.database_url)
+        _check("DATABASE_URL", dependencies.check_postgres, config.database_url)
         host = full.get("HOST") or "0.0.0.0"  # noqa: S104 - production listens to its load balancer
         full["PROMETHEUS_MULTIPROC_DIR"] = str(fresh_folder(config.home / "metrics"))
         with supervisor.listening_to_signals(), listen(full | {"PORT": str(config.port)}, "PORT", 8000, host) as web:
@@ -107,7 +107,7 @@ def serve_web(environ: Mapping[str, str]) -> int:
             supervisor.watch()
     except Interrupted:
         return 0
-    except (SettingsError, PortTaken, DependencyFault, ChildFault) as fault:
+    except (SettingsError, PortFault, DependencyFault, ChildFault) as fault:
         return _fail(str(fault))
     return 0
 
@@ -116,19 +116,27 @@ def _servers(supervisor: Supervisor, places: Places, environ: dict[str, str]) ->
     """Start or check PostgreSQL and Redis; tell whether PostgreSQL was given."""
     given = bool(environ.get("DATABASE_URL"))
     if given:
-        dependencies.check_postgres(environ["DATABASE_URL"])
+        _check("DATABASE_URL", dependencies.check_postgres, environ["DATABASE_URL"])
     else:
         with step("PostgreSQL 已启动"):
             supervisor.add(_server_child(embedded.postgres(places, environ.get("LEKETONG_POSTGRES") or "18")))
             dependencies.create_database(embedded.database_url(places, "postgres"), "leketong")
         environ["DATABASE_URL"] = embedded.database_url(places)
     if environ.get("REDIS_URL"):
-        dependencies.check_redis(environ["REDIS_URL"])
+        _check("REDIS_URL", dependencies.check_redis, environ["REDIS_URL"])
     else:
         with step("Redis 已启动"):
             supervisor.add(_server_child(embedded.redis(places)))
         environ["REDIS_URL"] = embedded.redis_url(places)
     return given
+
+
+def _check(name: str, check: Callable[[str], None], url: str) -> None:
+    try:
+        check(url)
+    except ValueError:
+        # Its text could show the password.
+        raise SettingsError(f"{name} is not the address of a server; docs/operating.md shows its form") from None
 
 
 def _server_child(server: Server) -> Child:
@@ -223,20 +231,26 @@ def _add_celery(supervisor: Supervisor, home: Path, python: Callable[..., Child]
 def listen(environ: Mapping[str, str], name: str, default: int, host: str) -> socket.socket:
     """Listen on the port that the variable asks for, else on the default or the next free one.
 
-    Raises PortTaken for a port that was asked for, and SettingsError for one that is no port.
+    Raises PortFault for a port that was asked for and is taken, or a host that is not ours, and SettingsError for a
+    port that is none.
     """
     text = environ.get(name, "").strip()
-    if text and (not text.isdigit() or int(text) > settings.PORT_MAX):
+    if text and (not text.isascii() or not text.isdigit() or int(text) > settings.PORT_MAX):
         raise SettingsError(f"{name} must be a whole number from 0 to {settings.PORT_MAX}")
     wanted = [int(text)] if text else list(range(default, default + PORTS_TRIED))
     for port in wanted:
-        with suppress(OSError):
+        try:
             bound = socket.create_server((host, port), backlog=4096)
-            bound.set_inheritable(True)
-            return bound
+        except OSError as fault:
+            if fault.errno == errno.EADDRINUSE:
+                continue
+            why = str(fault.strerror).partition(" (")[0]
+            raise PortFault(f"不能在 {host} 的 {port} 端口上监听（{why}），请检查 HOST 和 {name}") from None
+        bound.set_inheritable(True)
+        return bound
     if text:
-        raise PortTaken(f"{name} 指定的端口 {text} 被占用了，请换一个，或停掉占用它的程序")
-    raise PortTaken(f"{default} 到 {default + PORTS_TRIED - 1} 的端口都被占用了，请用 {name} 指定一个")
+        raise PortFault(f"{name} 指定的端口 {text} 被占用了，请换一个，或停掉占用它的程序")
+    raise PortFault(f"{default} 到 {default + PORTS_TRIED - 1} 的端口都被占用了，请用 {name} 指定一个")
 
 
 def serve_metrics(supervisor: Supervisor, config: Settings, host: str) -> str:
@@ -246,14 +260,20 @@ def serve_metrics(supervisor: Supervisor, config: Settings, host: str) -> str:
     MultiProcessCollector(registry, str(supervisor.metrics_folder))  # type: ignore[no-untyped-call]
     try:
         server, _ = start_http_server(config.metrics_port or 0, host, registry)
-    except OSError:
-        raise PortTaken(f"METRICS_PORT 指定的端口 {config.metrics_port} 被占用了，请换一个") from None
+    except OSError as fault:
+        raise PortFault(f"METRICS_PORT 指定的端口 {config.metrics_port} 用不了（{fault.strerror}），请换一个") from None
     return f"http://{host}:{server.server_port}/metrics"
 
 
 def fresh_folder(folder: Path) -> Path:
-    """Clear the folder of metrics of processes that are gone: their counts would be added for ever."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Clear the folder of metrics of processes that are gone: their counts would be added for ever.
+
+    Raises SettingsError when the home cannot be used.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise house.unusable(folder.parent, fault) from None
     for left in folder.glob("*_*.db"):
         if not Path(f"/proc/{left.stem.rpartition('_')[2]}").exists():
             left.unlink()

@@ -10,7 +10,7 @@ Promises, each with a test:
 - a Refusal that the verb returns for an item reaches that request alone;
 - a flush that raises an ordinary exception is tried again item by item, so that the one item at fault is found and its
   neighbours succeed (the verb's transaction was rolled back, so nothing is done twice);
-- a flush that raises Unavailable (the database is away) answers Unavailable to all its items;
+- a flush that raises DatabaseUnavailable answers it to all its items;
 - no item is left behind: one that comes in while a flush ends starts the next;
 - the queue is bounded: past it ``submit`` raises Overloaded at once;
 - a request cancelled while it waits is dropped; once its flush has started, its effect stands and nobody is told;
@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar, cast
 
-from loyalty.errors import Overloaded, Refusal, Unavailable
+from loyalty.errors import DatabaseUnavailable, Overloaded, Refusal
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -101,7 +101,7 @@ class Batcher(Generic[Item, Answer]):
             if len(answers) != len(batch):
                 # A bug in the verb: nobody may get a neighbour's answer.
                 raise RuntimeError(f"{len(batch)} items got {len(answers)} answers")  # noqa: TRY301
-        except Unavailable as unavailable:
+        except DatabaseUnavailable as unavailable:
             for _, waiter in batch:
                 _answer(waiter, unavailable)
         except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to one item, which is found here

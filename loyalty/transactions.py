@@ -80,7 +80,11 @@ async def begin() -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def reader() -> AsyncIterator[Connection]:
-    """Lend a connection for reads, without a transaction: each statement sees what is committed when it starts."""
+    """Lend a connection for reads, without a transaction: each statement sees what is committed when it starts.
+
+    For statements of queries.py alone. The ORM would take a second connection of the pool, and enough requests that
+    each hold one and wait for another stand still for ever: a read by the ORM goes under ``begin()``.
+    """
     try:
         async with get_connection("default").acquire_connection() as lent:
             connection = cast(Connection, lent)

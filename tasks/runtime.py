@@ -56,7 +56,7 @@ class Runtime:
         if self._resources is None:
             config = settings.from_environment(house.environment(os.environ))
             self._resources = await self._stack.enter_async_context(
-                resources.opened(config, pool_max=4, name="leketong-tasks")
+                resources.opened(config, pool_max=4, name="leketong-tasks", statement_seconds_max=None)
             )
         return await body(self._resources)
 

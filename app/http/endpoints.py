@@ -5,12 +5,13 @@ this order: the trace id, the door, the limit, the size and type of the body, th
 function that calls the verb; then the answer, the log line and the metrics.
 """
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import PayloadTooLarge, SanicException
@@ -27,6 +28,7 @@ from loyalty.errors import Refusal
 
 KEY_FORM = re.compile(r"[\x21-\x7e]{8,64}")
 MINI_BODY_BYTES_MAX = 64 * 1024
+BODY_SECONDS_MAX = 15.0
 CALLS = Limit("calls", 120, 60)
 LOG = logs.get("http")
 
@@ -200,7 +202,7 @@ def caller_address(request: Request, context: Context) -> str:
     """Tell the address that a request comes from, through the proxies that are trusted."""
     return address_of(
         request.conn_info.client if request.conn_info else "",
-        request.headers.get("x-forwarded-for"),
+        ",".join(request.headers.getall("x-forwarded-for", [])),
         context.resources.settings.trusted_proxies,
     )
 
@@ -226,10 +228,25 @@ async def _body(endpoint: Endpoint, request: Request) -> Any:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise errors.MediaTypeUnsupported
+    return payloads.decode(await read_body(request, limit), endpoint.body)
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """Read a streamed body, keeping no more than ``limit_bytes`` of it.
+
+    Raises BodyTooLarge, and RequestInvalid for one that does not arrive within BODY_SECONDS_MAX.
+    """
+    chunks: list[bytes] = []
+    size = 0
     try:
-        await request.receive_body()  # type: ignore[no-untyped-call]  # Sanic leaves it without types
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            async for chunk in cast(AsyncIterable[bytes], request.stream):
+                size += len(chunk)
+                if size > limit_bytes:
+                    raise BodyTooLarge(limit_bytes=limit_bytes)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise errors.RequestInvalid from None
     except PayloadTooLarge:
-        raise BodyTooLarge(limit_bytes=limit) from None
-    if len(request.body) > limit:
-        raise BodyTooLarge(limit_bytes=limit)
-    return payloads.decode(request.body, endpoint.body)
+        raise BodyTooLarge(limit_bytes=limit_bytes) from None
+    return b"".join(chunks)

@@ -1,10 +1,10 @@
 """Limits of calls: token buckets in worker memory, shared between workers through Redis.
 
 Each worker takes from its own bucket at once. Every 200 ms one pipeline adds what it has taken to counters in Redis and
-reads what all have taken; what the others took is taken from its own buckets too. Only buckets less than half full are
-shared: the many callers with a call or two cost Redis nothing, and one who goes from worker to worker gains half a
-bucket on each. Without Redis each worker limits what it sees itself: callers get at most as many times more as there
-are workers, and nobody is refused wrongly.
+reads what all have taken; what the others took is taken from its own buckets too. A caller is shared once a worker has
+given them an eighth of a bucket within the limit's window, so the many with a call or two cost Redis nothing. Without
+Redis each worker limits what it sees itself: callers get at most as many times more as there are workers, and nobody is
+refused wrongly.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from app.http.errors import TooManyRequests
 
 SHARE_EVERY_SECONDS = 0.2
 BUCKETS_MAX = 200_000
+SHARED_FROM = 8
 SHARED_MAX = 10_000
 """Buckets shared in one pipeline; the rest waits for the next."""
 
@@ -48,14 +49,20 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class _Bucket:
-    __slots__ = ("filled_at", "level", "own", "unshared", "window")
+    __slots__ = ("filled_at", "known", "level", "taken", "unshared", "window")
 
-    def __init__(self, level: float, filled_at: float) -> None:
+    def __init__(self, level: float, filled_at: float, window: int) -> None:
         self.level = level
         self.filled_at = filled_at
+        self.open_window(window)
+
+    def open_window(self, window: int) -> None:
+        """Count anew: the window that Redis counts in has changed."""
+        self.window = window
+        self.taken = 0
         self.unshared = 0
-        self.window = 0
-        self.own = 0
+        self.known: int | None = None
+        """What all workers together had taken when we last looked; None before the first look."""
 
 
 class Limits:
@@ -77,28 +84,31 @@ class Limits:
         if bucket.level < 1:
             raise TooManyRequests(retry_after_seconds=max(1, math.ceil((1 - bucket.level) / per_second)))
         bucket.level -= 1
+        bucket.taken += 1
         bucket.unshared += 1
-        if bucket.level < limit.burst / 2:
+        if bucket.taken * SHARED_FROM >= limit.burst:
             self._touched[limit, caller] = None
         return Left(int(bucket.level), math.ceil(1 / per_second))
 
     def _bucket(self, limit: Limit, caller: str, now: float) -> _Bucket:
         key = (limit, caller)
+        window = int(now // limit.window_seconds)
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= BUCKETS_MAX:
                 # The one longest unused is the fullest: forgetting it gives away the least.
                 self._buckets.popitem(last=False)
-            bucket = self._buckets[key] = _Bucket(limit.burst, now)
+            bucket = self._buckets[key] = _Bucket(limit.burst, now, window)
         else:
             self._buckets.move_to_end(key)
+            if bucket.window != window:
+                bucket.open_window(window)
         return bucket
 
     async def share(self) -> None:
         """Tell the others what was taken here since the last time, and take what they took. Raises RedisError."""
         if self._redis is None:
             return
-        now = self._clock()
         shared = []
         async with self._redis.pipeline(transaction=False) as pipeline:
             for key in list(self._touched)[:SHARED_MAX]:
@@ -107,22 +117,16 @@ class Limits:
                 if bucket is None:
                     continue
                 limit, caller = key
-                window = int(now // limit.window_seconds)
-                if bucket.window != window:
-                    bucket.window, bucket.own = window, 0
                 taken, bucket.unshared = bucket.unshared, 0
-                bucket.own += taken
-                name = f"leketong:limit:{limit.name}:{caller}:{window}"
+                name = f"leketong:limit:{limit.name}:{caller}:{bucket.window}"
                 pipeline.incrby(name, taken)
                 pipeline.expire(name, limit.window_seconds * 2)
-                shared.append((bucket, key))
+                shared.append((bucket, limit, taken))
             if not shared:
                 return
             totals = (await pipeline.execute())[::2]
-        for (bucket, _), total in zip(shared, totals, strict=True):
-            others = int(total) - bucket.own
-            bucket.own = int(total)
-            bucket.level -= max(0, others)
+        for (bucket, limit, taken), total in zip(shared, totals, strict=True):
+            _charge(bucket, limit, int(total), taken)
 
     async def share_for_ever(self) -> None:
         """Share every 200 ms until cancelled; a Redis that is away is asked again the next time."""
@@ -130,6 +134,16 @@ class Limits:
             await asyncio.sleep(SHARE_EVERY_SECONDS)
             with suppress(RedisError, OSError):
                 await self.share()
+
+
+def _charge(bucket: _Bucket, limit: Limit, total: int, taken: int) -> None:
+    """Take from a bucket what the other workers took since we last looked."""
+    if bucket.known is None:
+        # How long ago they took it is not known, and it has been filling up since: nobody is refused for that.
+        bucket.level = max(0.0, bucket.level - (total - taken))
+    else:
+        bucket.level = max(-limit.burst, bucket.level - (total - taken - bucket.known))
+    bucket.known = total
 
 
 def address_of(

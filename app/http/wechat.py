@@ -5,6 +5,9 @@ from typing import Any, cast
 from sanic import HTTPResponse, Request, Sanic
 
 from app import logs
+from app.http import errors
+from app.http.endpoints import read_body
+from app.http.errors import HttpRefusal
 from app.resources import wechat_config
 from loyalty import clock
 from loyalty.notices import grants
@@ -21,7 +24,7 @@ LOG = logs.get("wechat")
 def mount(app: Sanic[Any, Any]) -> None:
     """Route WeChat's check of our address and its pushes."""
     app.add_route(_echo, PATH, {"GET"}, name="wechat_echo")
-    app.add_route(_push, PATH, {"POST"}, name="wechat_push")
+    app.add_route(_push, PATH, {"POST"}, name="wechat_push", stream=True)
 
 
 def _asked(request: Request) -> tuple[WeChatConfig, dict[str, str]]:
@@ -39,7 +42,11 @@ async def _echo(request: Request) -> HTTPResponse:
 async def _push(request: Request) -> HTTPResponse:
     at = clock.now()
     try:
-        pushes = callbacks.read(*_asked(request), request.body, at)
+        body = await read_body(request, BODY_BYTES_MAX)
+    except HttpRefusal as refusal:
+        return errors.render(refusal, request.ctx.trace_id)
+    try:
+        pushes = callbacks.read(*_asked(request), body, at)
     except CallbackRefused as refused:
         LOG.warning("push_refused", reason=str(refused), trace_id=request.ctx.trace_id)
         return HTTPResponse("", 403)

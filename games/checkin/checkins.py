@@ -97,19 +97,20 @@ async def _judge(many: Sequence[Play], standing_of: dict[int, Standing]) -> dict
         [many[n].key for n in standing_of],
     )
     streaks: dict[int, Streak] = {}
-    keys: dict[tuple[int, str], tuple[bytes, CheckinOutcome]] = {}
+    keys: dict[tuple[int, str], tuple[int, bytes, CheckinOutcome]] = {}
     verdicts: dict[int, _Made | _Repeat | Refusal] = {}
     for (n, standing), row in zip(standing_of.items(), rows, strict=True):
         play, on = many[n], days[n]
         if row["input_hash"] is not None:
             stored = CheckinOutcome(row["key_streak_days"], row["key_points"])
-            keys.setdefault((standing.member_id, play.key), (row["input_hash"], stored))
+            keys.setdefault((standing.member_id, play.key), (row["key_outlet_id"], row["input_hash"], stored))
         read = queries.streak_of(row)
         streak = max(read, streaks.get(standing.outlet_id, read), key=lambda one: one.last_on or date.min)
         verdict = _verdict(play, standing, on, streak, keys.get((standing.member_id, play.key)), queries.ladder_of(row))
         if isinstance(verdict, _Made):
             streaks[standing.outlet_id] = Streak(on, verdict.streak_days)
             keys[standing.member_id, play.key] = (
+                standing.outlet_id,
                 play.input_hash,
                 CheckinOutcome(verdict.streak_days, verdict.points),
             )
@@ -122,12 +123,14 @@ def _verdict(
     standing: Standing,
     on: date,
     streak: Streak,
-    earlier: tuple[bytes, CheckinOutcome] | None,
+    earlier: tuple[int, bytes, CheckinOutcome] | None,
     ladder: Ladder,
 ) -> _Made | _Repeat | Refusal:
     if earlier is not None:
-        input_hash, outcome = earlier
-        return _Repeat(standing, outcome) if input_hash == play.input_hash else IdempotencyKeyReused()
+        outlet_id, input_hash, outcome = earlier
+        # A key belongs to what it was first used for, and that includes the outlet.
+        same = (outlet_id, input_hash) == (standing.outlet_id, play.input_hash)
+        return _Repeat(standing, outcome) if same else IdempotencyKeyReused()
     if streak.last_on is not None and streak.last_on >= on:
         return AlreadyCheckedIn(streak_days=streak.days)
     days = rules.days_after(streak, on)

@@ -16,14 +16,14 @@ async def states(
     return await reading().fetch(
         """
         SELECT c.business_date AS last_on, c.streak_days,
-               k.input_hash, k.streak_days AS key_streak_days, k.points AS key_points,
+               k.input_hash, k.outlet_id AS key_outlet_id, k.streak_days AS key_streak_days, k.points AS key_points,
                l.id AS ladder_id, l.base_points, l.extra_points
           FROM unnest($1::bigint[], $2::date[], $3::bigint[], $4::text[]) WITH ORDINALITY
                AS w(outlet_id, on_date, member_id, key, n)
           LEFT JOIN LATERAL (SELECT business_date, streak_days FROM checkins
                               WHERE outlet_id = w.outlet_id ORDER BY business_date DESC LIMIT 1) c ON true
           -- A look-up for each row, whatever the planner believes of a table that is still new.
-          LEFT JOIN LATERAL (SELECT input_hash, streak_days, points FROM checkins
+          LEFT JOIN LATERAL (SELECT input_hash, outlet_id, streak_days, points FROM checkins
                               WHERE member_id = w.member_id AND idempotency_key = w.key LIMIT 1) k ON true
           LEFT JOIN LATERAL (SELECT * FROM checkin_ladders WHERE effective_on <= w.on_date
                               ORDER BY effective_on DESC LIMIT 1) l ON true

@@ -78,7 +78,7 @@ async def find(token: str, at: datetime) -> BindingCode:
 
 async def show(member: MemberRef, token: str, at: datetime) -> ShownCode:
     """Tell a logged-in member what a token stands for. Raises SessionEnded and what ``find`` raises."""
-    async with transactions.reader():
+    async with transactions.begin():
         await standings.require_session(member)
         code = await find(token, at)
         return ShownCode(code.outlet.name, code.rep_name, code.expires_at)

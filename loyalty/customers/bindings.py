@@ -164,7 +164,7 @@ async def _role(member: MemberRef, outlet_id: int, wanted: Role | None) -> Role:
 
 async def offers(member: MemberRef, data_keys: DataKeys) -> list[Offer]:
     """List the outlets that wait for this member, by their verified phone. Raises SessionEnded."""
-    async with transactions.reader():
+    async with transactions.begin():
         await standings.require_session(member)
         return await _offers(member, data_keys)
 
@@ -180,7 +180,7 @@ async def _offers(member: MemberRef, data_keys: DataKeys) -> list[Offer]:
 
 async def people(member: MemberRef, data_keys: DataKeys) -> list[Person]:
     """List the people of the outlet that the owner acts for. Raises SessionEnded, BindingRequired, OwnerOnly."""
-    async with transactions.reader():
+    async with transactions.begin():
         standing = _owner(await standings.require(member))
         live = (
             await Binding.filter(outlet_id=standing.outlet_id, ended_at=None)
@@ -215,11 +215,11 @@ async def remove(owner: MemberRef, member_id: int, at: datetime) -> None:
         standing = _owner(found)
         if member_id == owner.id:
             raise OwnerStays
-        ended = await Binding.filter(outlet_id=standing.outlet_id, member_id=member_id, ended_at=None).update(
-            ended_at=at, ended_by=f"member:{owner.id}"
-        )
-        if not ended:
+        live = await Binding.get_or_none(outlet_id=standing.outlet_id, member_id=member_id, ended_at=None)
+        if live is None:
             raise MemberUnknown
+        # Clocks of two machines differ: a binding never ends before it began.
+        await Binding.filter(id=live.id).update(ended_at=max(at, live.bound_at), ended_by=f"member:{owner.id}")
         await queries.leave_outlet(member_id, standing.outlet_id)
         await outbox.record(
             [Event("binding.ended", standing.outlet_code, at, {"member_id": str(member_id), "by": "owner"})]

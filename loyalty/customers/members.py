@@ -44,7 +44,7 @@ async def recognise(openid: str, unionid: str | None, at: datetime, data_keys: D
 
 async def read(ref: MemberRef, data_keys: DataKeys) -> Recognised:
     """Read a member's outlets. Raises SessionEnded."""
-    async with transactions.reader():
+    async with transactions.begin():
         await standings.require_session(ref)
         return await _recognised(ref, data_keys)
 
@@ -96,7 +96,7 @@ async def keep_phone(ref: MemberRef, phone: str, country_code: str, at: datetime
 
 async def openid_of(ref: MemberRef) -> str:
     """Tell the member's openid, for calls to WeChat on their behalf. Raises SessionEnded."""
-    async with transactions.reader():
+    async with transactions.begin():
         await standings.require_session(ref)
         member = await Member.get(id=ref.id)
     return member.openid or ""

@@ -52,7 +52,7 @@ async def put(rows: Sequence[tuple[int, OutletRow]], source: str, at: datetime, 
         new: list[KnownOutlet] = []
         changed: list[KnownOutlet] = []
         unchanged = 0
-        for code, (number, row) in first.items():
+        for code, (number, row) in sorted(first.items()):
             before = known.get(code)
             after = outlet_rows.merge(before, row, source, at)
             if isinstance(after, RowFault):

@@ -22,8 +22,13 @@ async def standings(member_ids: Sequence[int]) -> list[asyncpg.Record]:
 
 
 async def lock_standings(member_ids: Sequence[int]) -> list[asyncpg.Record]:
-    """Read the standings of bound members and lock their outlets, in id order."""
-    return await writing().fetch(_STANDING.format(join="JOIN") + " ORDER BY o.id FOR NO KEY UPDATE OF o", member_ids)
+    """Read the standings of bound members and lock their outlets, in id order.
+
+    The bindings are locked too, after the outlets: one that ended while we waited is then seen as it is now.
+    """
+    return await writing().fetch(
+        _STANDING.format(join="JOIN") + " ORDER BY o.id FOR NO KEY UPDATE OF o FOR SHARE OF b", member_ids
+    )
 
 
 async def lock_outlet(outlet_id: int) -> asyncpg.Record | None:

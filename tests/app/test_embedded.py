@@ -6,6 +6,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,17 @@ from app.embedded import EmbeddedServerFault, EmbeddedServers, Places
 from tests import rows
 
 ROOT = Path(__file__).parent.parent.parent
+PROGRAM = """
+from pathlib import Path
+from app import dependencies
+from app.embedded import EmbeddedServers
+import sys
+with EmbeddedServers(Path(sys.argv[1])) as servers:
+    dependencies.check_postgres(servers.database_url("postgres"))
+    dependencies.check_redis(servers.redis_url)
+    print("works at", servers.places.base)
+"""
+"""Both servers in a process of their own."""
 
 
 @pytest.fixture
@@ -82,47 +94,70 @@ def test_data_of_another_version_is_told(base: Path) -> None:
         embedded.postgres(places)
 
 
+def test_a_folder_that_holds_something_else_is_left_alone(base: Path) -> None:
+    strange = base / "home/postgres/letters"
+    strange.mkdir(parents=True)
+    with pytest.raises(EmbeddedServerFault, match="不是 PostgreSQL 的数据目录"):
+        embedded.postgres(Places(base / "home"))
+    assert strange.exists()
+
+
+def test_a_first_run_killed_midway_needs_no_cleaning(base: Path) -> None:
+    half_made = base / "home/postgres.new-killed"
+    half_made.mkdir(parents=True)
+    (half_made / "PG_VERSION").write_text("18\n")
+    first = subprocess.Popen([sys.executable, "-c", PROGRAM, str(base / "home")], cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not [made for made in (base / "home").glob("postgres.new-*/PG_VERSION") if made.parent != half_made]:
+        assert first.poll() is None
+        assert time.monotonic() < deadline
+    first.kill()
+    first.wait()
+    assert not (base / "home/postgres").exists()
+    with EmbeddedServers(base / "home") as servers:
+        works(servers)
+    assert not half_made.exists()
+
+
+def test_a_link_where_everybody_may_write_is_refused(base: Path) -> None:
+    home = base / ("link" * 30)
+    sockets = Places(home).sockets
+    sockets.rmdir()
+    sockets.symlink_to(base)
+    with pytest.raises(EmbeddedServerFault, match="是一个链接"):
+        Places(home)
+    sockets.unlink()
+    assert base.stat().st_uid == os.geteuid()
+
+
 def test_an_unknown_version_is_told(base: Path) -> None:
     with pytest.raises(EmbeddedServerFault, match="LEKETONG_POSTGRES 只能是 18 或 16"):
         embedded.postgres(Places(base / "home"), "17")
 
 
-PROGRAM = """
-from pathlib import Path
-from app import dependencies
-from app.embedded import EmbeddedServers
-import sys
-with EmbeddedServers(Path(sys.argv[1])) as servers:
-    dependencies.check_postgres(servers.database_url("postgres"))
-    dependencies.check_redis(servers.redis_url)
-    print("works at", servers.places.base)
-"""
-
-
 def test_an_ordinary_user_needs_no_root(base: Path) -> None:
     home = base / "home"
     home.mkdir()
-    user: dict[str, object] = {}
+    become: list[str] = []
     if os.geteuid() == 0:
         nobody = pwd.getpwnam("nobody")
         os.chown(home, nobody.pw_uid, nobody.pw_gid)
-        user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    # The interpreter's own packages may lie where that user can't read: a copy of what it needs stands in for an
-    # installation of its own only where they can be read.
-    readable = all(folder.stat().st_mode & 0o001 for folder in Path(sys.executable).resolve().parents)
-    if user and not (readable and all(folder.stat().st_mode & 0o001 for folder in ROOT.parents)):
-        user = {}
+        become = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+        # Root's interpreter and checkout may lie where that user can't look: then it is allowed to pass.
+        ways = (*Path(sys.executable).resolve().parents, *ROOT.parents)
+        if not all(folder.stat().st_mode & 0o001 for folder in ways):
+            become += ["--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(home)],
+        [*become, sys.executable, "-c", PROGRAM, str(home)],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
-        **user,  # type: ignore[call-overload]
     )
     assert (done.returncode, done.stdout.strip()) == (0, f"works at {home}"), done.stderr
+    assert (home / "postgres/PG_VERSION").stat().st_uid == home.stat().st_uid != 0
 
 
 def test_root_below_a_closed_home_keeps_its_data_where_the_servers_can_reach_it(base: Path) -> None:

@@ -16,7 +16,10 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from app import supervisor
 from app.embedded import EmbeddedServers
+from app.settings import SettingsError
+from app.supervisor import LOCAL, PortFault
 from tests.conftest import environment, fresh_database
 from tests.test_journey import Running, start, stop
 
@@ -157,6 +160,47 @@ async def test_a_taken_port_that_was_asked_for_is_an_error(running: Running, tmp
         refused = run(LEKETONG_HOME=str(tmp_path / "home"), PORT=port)
     assert refused.returncode == 1
     assert f"PORT 指定的端口 {port} 被占用了" in refused.stderr
+
+
+def test_a_taken_default_port_moves_to_the_next() -> None:
+    with socket.create_server((LOCAL, 0)) as taken:
+        port = taken.getsockname()[1]
+        with supervisor.listen({}, "PORT", port, LOCAL) as bound:
+            assert port < bound.getsockname()[1] < port + supervisor.PORTS_TRIED
+
+
+@pytest.mark.parametrize("port", ["²", "-1", "65536", "http"])
+def test_a_port_that_is_none_is_named(port: str) -> None:
+    with pytest.raises(SettingsError, match="PORT must be a whole number from 0 to 65535"):
+        supervisor.listen({"PORT": port}, "PORT", 8000, LOCAL)
+
+
+def test_an_address_that_is_not_ours_is_not_told_as_taken_ports() -> None:
+    with pytest.raises(PortFault, match="请检查 HOST 和 PORT"):
+        supervisor.listen({}, "PORT", 8000, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "postgresql://u:very-secret@127.0.0.1:port/d"),
+        ("REDIS_URL", "http://u:very-secret@127.0.0.1/0"),
+    ],
+)
+async def test_what_is_no_address_of_a_server_is_named(
+    servers: EmbeddedServers, tmp_path: Path, name: str, url: str
+) -> None:
+    given = {"DATABASE_URL": servers.database_url("postgres"), name: url}
+    refused = run(LEKETONG_HOME=str(tmp_path / "home"), PORT="0", SANDBOX_PORT="0", **given)
+    assert refused.returncode == 1
+    assert refused.stderr == f"leketong: {name} is not the address of a server; docs/operating.md shows its form\n"
+
+
+async def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    refused = run(LEKETONG_HOME=str(tmp_path / "home"))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("leketong: LEKETONG_HOME cannot be used: File exists")
 
 
 async def test_a_database_out_of_reach_is_named_without_its_password(tmp_path: Path) -> None:

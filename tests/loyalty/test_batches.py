@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty.batches import Batcher
-from loyalty.errors import Conflict, DatabaseUnavailable, Overloaded, Refusal
+from loyalty.errors import Conflict, DatabaseUnavailable, Overloaded, Refusal, TryAgain
 
 
 class Closed(Conflict):
@@ -213,3 +213,14 @@ def test_every_item_gets_its_own_answer_whatever_the_order(
         assert batcher.waiting == 0
 
     asyncio.run(scenario())
+
+
+async def test_one_that_met_another_does_not_refuse_its_neighbours() -> None:
+    async def verb(items: Sequence[int]) -> list[int | Refusal]:
+        if 2 in items:
+            raise TryAgain
+        return [item * 10 for item in items]
+
+    batcher: Batcher[int, int] = Batcher(verb)
+    answers = await asyncio.gather(*(batcher.submit(number) for number in (1, 2, 3)), return_exceptions=True)
+    assert (answers[0], type(answers[1]), answers[2]) == (10, TryAgain, 30)

@@ -141,7 +141,7 @@ async def test_a_rollback_leaves_nothing(db: str) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["accounts that exist", "accounts that are new"])
-async def test_opposite_orders_at_once_do_not_deadlock(db: str, known: bool) -> None:  # noqa: FBT001
+async def test_opposite_orders_at_once_do_not_deadlock(db: str, known: bool) -> None:
     outlets = range(1, 41)
     if known:
         await accrue(*(accrual(outlet, 1, f"first-{outlet}") for outlet in outlets))

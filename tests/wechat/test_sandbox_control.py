@@ -118,7 +118,7 @@ async def test_the_page_is_chinese_and_health_is_good(sandbox: Sandbox) -> None:
         ("null", False),
     ],
 )
-async def test_only_neighbours_may_read_the_control_answers(sandbox: Sandbox, origin: str, allowed: bool) -> None:  # noqa: FBT001
+async def test_only_neighbours_may_read_the_control_answers(sandbox: Sandbox, origin: str, allowed: bool) -> None:
     asked = await sandbox.http.options("/sandbox/members", headers={"Origin": origin})
     answer = await sandbox.http.post("/sandbox/members", json={}, headers={"Origin": origin})
     assert (asked.status_code, answer.status_code) == (204, 200)
