@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -135,6 +136,15 @@ async def test_a_wrong_system_key_is_refused_in_words(running: Running, argument
     assert told in refused.stderr
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """Name a home that the servers' own user can reach: below a closed folder root would leave some in /var/lib."""
+    base = Path(tempfile.mkdtemp(prefix="lkh-"))
+    base.chmod(0o755)
+    yield base / "home"
+    shutil.rmtree(base)
+
+
 def run(**environ: str) -> subprocess.CompletedProcess[str]:
     """Start a house that cannot start; give what it told."""
     return subprocess.run(
@@ -154,10 +164,10 @@ async def test_a_second_supervisor_in_the_same_home_is_refused(running: Running)
     assert "已经有一个乐客通在运行" in refused.stderr
 
 
-async def test_a_taken_port_that_was_asked_for_is_an_error(running: Running, tmp_path: Path) -> None:
+async def test_a_taken_port_that_was_asked_for_is_an_error(running: Running, home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        refused = run(LEKETONG_HOME=str(tmp_path / "home"), PORT=port)
+        refused = run(LEKETONG_HOME=str(home), PORT=port)
     assert refused.returncode == 1
     assert f"PORT 指定的端口 {port} 被占用了" in refused.stderr
 
@@ -188,24 +198,24 @@ def test_an_address_that_is_not_ours_is_not_told_as_taken_ports() -> None:
     ],
 )
 async def test_what_is_no_address_of_a_server_is_named(
-    servers: EmbeddedServers, tmp_path: Path, name: str, url: str
+    servers: EmbeddedServers, home: Path, name: str, url: str
 ) -> None:
     given = {"DATABASE_URL": servers.database_url("postgres"), name: url}
-    refused = run(LEKETONG_HOME=str(tmp_path / "home"), PORT="0", SANDBOX_PORT="0", **given)
+    refused = run(LEKETONG_HOME=str(home), PORT="0", SANDBOX_PORT="0", **given)
     assert refused.returncode == 1
     assert refused.stderr == f"leketong: {name} is not the address of a server; docs/operating.md shows its form\n"
 
 
-async def test_a_home_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    (tmp_path / "home").touch()
-    refused = run(LEKETONG_HOME=str(tmp_path / "home"))
+async def test_a_home_that_cannot_be_used_is_named(home: Path) -> None:
+    home.touch()
+    refused = run(LEKETONG_HOME=str(home))
     assert refused.returncode == 1
     assert refused.stderr.startswith("leketong: LEKETONG_HOME cannot be used: File exists")
 
 
-async def test_a_database_out_of_reach_is_named_without_its_password(tmp_path: Path) -> None:
+async def test_a_database_out_of_reach_is_named_without_its_password(home: Path) -> None:
     refused = run(
-        LEKETONG_HOME=str(tmp_path / "home"),
+        LEKETONG_HOME=str(home),
         DATABASE_URL="postgresql://u:very-secret@127.0.0.1:1/d",
         PORT="0",
         SANDBOX_PORT="0",
@@ -215,11 +225,9 @@ async def test_a_database_out_of_reach_is_named_without_its_password(tmp_path: P
     assert "very-secret" not in refused.stderr + refused.stdout
 
 
-async def test_a_given_database_that_is_behind_is_not_touched(servers: EmbeddedServers, tmp_path: Path) -> None:
+async def test_a_given_database_that_is_behind_is_not_touched(servers: EmbeddedServers, home: Path) -> None:
     url = servers.database_url("postgres")
-    refused = run(
-        LEKETONG_HOME=str(tmp_path / "home"), DATABASE_URL=url, REDIS_URL=servers.redis_url, PORT="0", SANDBOX_PORT="0"
-    )
+    refused = run(LEKETONG_HOME=str(home), DATABASE_URL=url, REDIS_URL=servers.redis_url, PORT="0", SANDBOX_PORT="0")
     assert refused.returncode == 1
     assert "leketong migrate" in refused.stderr
 
