@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from app import database, house, logs, proofs, settings, stamper, supervisor
+from app import database, dependencies, house, logs, proofs, stamper, supervisor
+from app.dependencies import DependencyFault
 from app.settings import SettingsError
 from loyalty import clock
 from loyalty.errors import Refusal
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except SettingsError as fault:
+    except (SettingsError, DependencyFault) as fault:
         print(f"leketong: {fault}", file=sys.stderr)
     except Refusal as refusal:
         print(f"leketong: {refusal.title}。{refusal.detail}", file=sys.stderr)
@@ -52,10 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings() -> settings.Settings:
-    return settings.from_environment(house.environment(os.environ))
-
-
 def _database_url() -> str:
     found = house.environment(os.environ).get("DATABASE_URL")
     if not found:
@@ -63,8 +60,15 @@ def _database_url() -> str:
     return found
 
 
-def _migrate(options: argparse.Namespace) -> int:
+def _reachable_url() -> str:
+    """Give the database's address once it has answered: migrations take silence for an empty database."""
     url = _database_url()
+    dependencies.check_postgres(url)
+    return url
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    url = _reachable_url()
     if not options.check:
         asyncio.run(database.migrate(url, lambda name: print(f"已应用 {name}", flush=True)))
         return 0
@@ -95,8 +99,10 @@ def _stamper(_options: argparse.Namespace) -> int:
 
 
 def _prove(_options: argparse.Namespace) -> int:
+    url = _reachable_url()
+
     async def prove() -> list[str]:
-        async with database.opened(_database_url(), pool_max=1, statement_seconds_max=None):
+        async with database.opened(url, pool_max=1, statement_seconds_max=None):
             return [f"{one.proof}: {one.what}" for one in await proofs.prove()]
 
     differences = asyncio.run(prove())
@@ -108,9 +114,10 @@ def _prove(_options: argparse.Namespace) -> int:
 
 def _add_system_key(options: argparse.Namespace) -> int:
     scopes = [scope.strip() for scope in options.scopes.split(",") if scope.strip()]
+    url = _reachable_url()
 
     async def add() -> str:
-        async with database.opened(_database_url(), pool_max=1):
+        async with database.opened(url, pool_max=1):
             return await system_keys.add(options.name, scopes, clock.now())
 
     key = asyncio.run(add())

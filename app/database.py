@@ -10,6 +10,7 @@ from tortoise.connection import get_connection
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.executor import MigrationExecutor
 
+from app.settings import not_an_address
 from loyalty import clock
 from loyalty.events import log
 
@@ -73,12 +74,16 @@ def configuration(
 
 
 def credentials(database_url: str) -> dict[str, Any]:
-    """Take a PostgreSQL URL apart, with ``?host=/folder`` for a unix socket."""
-    parts = urlsplit(database_url)
-    query = parse_qs(parts.query)
+    """Take a PostgreSQL URL apart, with ``?host=/folder`` for a unix socket. Raises SettingsError for what is none."""
+    try:
+        parts = urlsplit(database_url)
+        query = parse_qs(parts.query)
+        port = parts.port or int(query.get("port", ["5432"])[0])
+    except ValueError:
+        raise not_an_address("DATABASE_URL") from None
     found: dict[str, Any] = {
         "host": parts.hostname or query.get("host", ["localhost"])[0],
-        "port": parts.port or int(query.get("port", ["5432"])[0]),
+        "port": port,
         "user": unquote(parts.username or ""),
         "password": unquote(parts.password or "") or None,
         "database": unquote(parts.path.lstrip("/")),

@@ -53,6 +53,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"Settings(home={self.home}, public_url={self.public_url}, demo={self.demo})"
 
 
+def not_an_address(name: str) -> SettingsError:
+    """Say that a variable holds no address. What is wrong in it is not told: it could be a part of the password."""
+    return SettingsError(f"{name} is not the address of a server; docs/operating.md shows its form")
+
+
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read every setting; raise SettingsError for the first that is missing or wrong."""
     port = _integer(environ, "PORT", 8000, 0, PORT_MAX)
@@ -96,7 +101,11 @@ def _url(environ: Mapping[str, str], name: str, schemes: tuple[str, ...], defaul
     value = environ.get(name, "").strip() or default
     if not value:
         raise SettingsError(f"{name} is not set; it starts with one of {', '.join(s + '://' for s in schemes)}")
-    if urlsplit(value).scheme not in schemes:
+    try:
+        scheme = urlsplit(value).scheme
+    except ValueError:
+        raise not_an_address(name) from None
+    if scheme not in schemes:
         raise SettingsError(f"{name} must start with one of {', '.join(s + '://' for s in schemes)}")
     return value.rstrip("/") if value.startswith("http") else value
 

@@ -135,8 +135,7 @@ def _check(name: str, check: Callable[[str], None], url: str) -> None:
     try:
         check(url)
     except ValueError:
-        # Its text could show the password.
-        raise SettingsError(f"{name} is not the address of a server; docs/operating.md shows its form") from None
+        raise settings.not_an_address(name) from None
 
 
 def _server_child(server: Server) -> Child:

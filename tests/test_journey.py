@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -30,6 +31,8 @@ class Running:
     sandbox: str
     environ: dict[str, str]
     process: subprocess.Popen[bytes]
+    told: Path
+    """What the house has said since its start."""
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `leketong` command that finds this house by its home."""
@@ -70,7 +73,7 @@ async def start(home: Path) -> Running:
         while "准备就绪" not in told.read_text():
             assert process.poll() is None, told.read_text()
             await asyncio.sleep(0.05)
-    return Running(home, f"http://127.0.0.1:{web}", f"http://127.0.0.1:{sandbox}", environ, process)
+    return Running(home, f"http://127.0.0.1:{web}", f"http://127.0.0.1:{sandbox}", environ, process, told)
 
 
 def stop(running: Running) -> float:
@@ -102,6 +105,28 @@ async def log_in(client: httpx.AsyncClient, running: Running, openid: str) -> di
     return session
 
 
+async def bind(
+    client: httpx.AsyncClient, running: Running, person: dict[str, str], token: str, role: str
+) -> dict[str, str]:
+    """Log a person in and bind them once they have seen what will be shared; give the headers that prove them."""
+    session = await log_in(client, running, person["openid"])
+    assert session["outlets"] == []
+    member = {"Authorization": f"Bearer {session['token']}"}
+    shown = (await client.get(f"{running.web}/mp/v1/binding-codes/{token}", headers=member)).json()
+    privacy = (await client.get(f"{running.web}/mp/v1/texts/privacy")).json()
+    assert shown["outlet_name"] == "旅程小店"
+    assert shown["shared"]
+    assert all(shared in privacy["body"] for shared in shown["shared"])
+    assert shown["consent_version"] == privacy["version"]
+    bound = await client.post(
+        f"{running.web}/mp/v1/bindings",
+        json={"token": token, "consent_version": shown["consent_version"]},
+        headers=member | {"Idempotency-Key": f"bind-journey-{role}"},
+    )
+    assert (bound.status_code, bound.json()["role"]) == (201, role)
+    return member
+
+
 async def test_a_shop_is_bound_checks_in_and_the_platform_hears_of_it(running: Running) -> None:
     made = running.command("system-key", "add", "journey", "--scopes", "outlets,bindings,feeds")
     assert made.returncode == 0, made.stderr
@@ -127,19 +152,7 @@ async def test_a_shop_is_bound_checks_in_and_the_platform_hears_of_it(running: R
             assert issued.json()["scene"] == issued.json()["token"]
             tokens.append(issued.json()["token"])
         people = [(await client.post(f"{running.sandbox}/sandbox/members", json={})).json() for _ in range(2)]
-        sessions = [await log_in(client, running, person["openid"]) for person in people]
-        members = [{"Authorization": f"Bearer {session['token']}"} for session in sessions]
-        assert sessions[0]["outlets"] == []
-        for number, role in ((0, "owner"), (1, "clerk")):
-            shown = await client.get(f"{running.web}/mp/v1/binding-codes/{tokens[number]}", headers=members[number])
-            assert shown.json()["outlet_name"] == "旅程小店"
-            assert shown.json()["shared"]
-            bound = await client.post(
-                f"{running.web}/mp/v1/bindings",
-                json={"token": tokens[number], "consent_version": shown.json()["consent_version"]},
-                headers=members[number] | {"Idempotency-Key": f"bind-journey-{number}"},
-            )
-            assert (bound.status_code, bound.json()["role"]) == (201, role)
+        members = [await bind(client, running, *each) for each in zip(people, tokens, ("owner", "clerk"), strict=True)]
         home = (await client.get(f"{running.web}/mp/v1/home", headers=members[0])).json()
         assert (home["checkin"]["streak_days"], home["checkin"]["checked_in_today"], home["points"]["balance"]) == (
             0,
@@ -163,6 +176,9 @@ async def test_a_shop_is_bound_checks_in_and_the_platform_hears_of_it(running: R
         assert (again.status_code, again.json()) == (200, {"outcome": outcome, "balance_points": 5, "repeated": True})
         for refused in (await play(0, "play-journey-2"), await play(1, "play-journey-3")):
             assert (refused.status_code, refused.json()["code"]) == (409, "already_checked_in")
+        points = (await client.get(f"{running.web}/mp/v1/points", headers=members[1])).json()
+        assert (points["balance"], points["pending"], points["owed"]) == (5, 0, 0)
+        assert [lot["points"] for lot in points["expiring"]] == [5]
         entries = (await client.get(f"{running.web}/mp/v1/points/entries", headers=members[1])).json()["items"]
         assert [(entry["kind"], entry["points"], entry["why"]) for entry in entries] == [
             ("accrual", 5, "连续签到第 1 天，得 5 分")
@@ -170,7 +186,9 @@ async def test_a_shop_is_bound_checks_in_and_the_platform_hears_of_it(running: R
         events = await heard(client, running, system, "J-001")
         assert [event["type"] for event in events] == ["leketong.checkin.made"]
         assert events[0]["specversion"] == "1.0"
-        assert events[0]["data"]["points"] == 5
+        assert events[0]["datacontenttype"] == "application/json"
+        assert (events[0]["data"]["points"], events[0]["data"]["streak_days"]) == (5, 1)
+        assert {"id", "source", "time"} <= set(events[0])
     assert running.command("prove").returncode == 0
 
 
@@ -197,8 +215,19 @@ async def test_everything_is_up_after_a_while(running: Running) -> None:
             await asyncio.sleep(0.2)
 
 
+async def test_its_parts_are_counted_together(running: Running) -> None:
+    address = re.search(r"http://127\.0\.0\.1:\d+/metrics", running.told.read_text())
+    assert address is not None
+    async with httpx.AsyncClient() as client:
+        counted = (await client.get(address[0])).text.splitlines()
+    plays = 'leketong_requests_total{method="POST",route="/mp/v1/games/checkin/plays",status="%d"} %.1f'
+    assert {plays % (201, 1), plays % (200, 1), plays % (409, 2)} <= set(counted)
+    assert any(line.startswith("leketong_stamped_events_total ") for line in counted)
+
+
 async def test_it_stops_quickly_and_finds_its_data_again(running: Running) -> None:
     assert stop(running) < STOP_SECONDS_MAX
+    assert not (running.home / "house.json").exists()
     found = await start(running.home)
     running.web, running.sandbox, running.process = found.web, found.sandbox, found.process
     made = running.command("system-key", "add", "second", "--scopes", "feeds")

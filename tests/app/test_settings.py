@@ -78,6 +78,7 @@ def test_what_is_missing_is_named(name: str, value: str | None) -> None:
         ("WEB_WORKERS", "65"),
         ("DATABASE_URL", "mysql://wrong-word@db/x"),
         ("DATABASE_URL", "wrong-word"),
+        ("DATABASE_URL", "postgresql://u:[wrong-word@db/x"),
         ("REDIS_URL", "http://wrong-word"),
         ("WECHAT_BASE_URL", "ftp://wrong-word"),
         ("PUBLIC_URL", "wrong-word"),

@@ -120,22 +120,6 @@ async def test_commands_find_the_running_house(running: Running) -> None:
     assert running.command("prove").stdout.splitlines()[-1] == "账目全部一致"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (("Bad Name", "--scopes", "feeds"), "名称只用小写字母"),
-        (("good", "--scopes", "feeds,nonsense"), "权限范围只能从这些里选"),
-        (("good", "--scopes", ","), "至少一个"),
-        (("taken", "--scopes", "feeds"), "已经有一个叫“taken”的系统密钥"),
-    ],
-)
-async def test_a_wrong_system_key_is_refused_in_words(running: Running, arguments: tuple[str, ...], told: str) -> None:
-    running.command("system-key", "add", "taken", "--scopes", "feeds")
-    refused = running.command("system-key", "add", *arguments)
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert told in refused.stderr
-
-
 @pytest.fixture
 def home() -> Iterator[Path]:
     """Name a home that the servers' own user can reach: below a closed folder root would leave some in /var/lib."""
