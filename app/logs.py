@@ -5,6 +5,7 @@ No line carries personal data or a secret: requests are logged by route, never b
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -51,15 +52,48 @@ class BufferedLogger:
 BUFFER = BufferedLogger()
 
 
+class RequestLine(msgspec.Struct, frozen=True):
+    """The line of one request, in the order and with the names that structlog's lines have."""
+
+    method: str
+    route: str
+    status: int
+    ms: float
+    trace_id: str
+    timestamp: datetime
+    part: str = "http"
+    event: str = "request"
+    level: str = "info"
+
+
+_encoder = msgspec.json.Encoder()
+_buffered = False
+
+
+def request(method: str, route: str, status: int, ms: float, trace_id: str) -> None:
+    """Log one answered request.
+
+    A buffered process encodes the line itself: the way through structlog costs five times as much.
+    """
+    if _buffered:
+        BUFFER.msg(_encoder.encode(RequestLine(method, route, status, ms, trace_id, datetime.now(UTC))))
+    else:
+        _requests.info("request", method=method, route=route, status=status, ms=ms, trace_id=trace_id)
+
+
+_requests: Any = structlog.get_logger(part="http")
+
+
 def configure(*, readable: bool | None = None, buffered: bool = False) -> None:
     """Set logging up for this process. ``readable`` defaults to whether stderr is a terminal.
 
     A ``buffered`` process has to call BUFFER.flush() every FLUSH_SECONDS and when it ends.
     """
+    global _buffered  # noqa: PLW0603 - logging is one for the process
     if readable is None:
         readable = sys.stderr.isatty()
+    _buffered = buffered and not readable
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

@@ -3,8 +3,6 @@
 import argparse
 import asyncio
 import os
-import random
-import re
 import socket
 import sys
 from contextlib import AsyncExitStack
@@ -23,6 +21,7 @@ from app.http.limits import Limits
 from app.http.mini.endpoints import MINI
 from app.http.principals import MemberTokens
 from app.http.systems.endpoints import SYSTEMS
+from app.http.traces import trace_id
 from app.settings import Settings
 from loyalty.errors import Overloaded, Refusal
 
@@ -31,7 +30,6 @@ REQUEST_BYTES_MAX = 16 * 1024 * 1024
 """Twice what any route takes: what is too large by less is read away, so that its sender sees the refusal."""
 GRACEFUL_SECONDS = 3
 """Longer than any call takes; a half-sent request must not hold up a stop until the supervisor's patience ends."""
-TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 LOG = logs.get("server")
 
 
@@ -50,7 +48,6 @@ def create_app(config: Settings) -> Sanic[Any, Any]:
             "FALLBACK_ERROR_FORMAT": "json",
         }
     )
-    app.on_request(_trace, priority=100)
     app.error_handler.add(Exception, _refuse)
     endpoints.mount(app, GROUPS)
     health.mount(app)
@@ -91,14 +88,8 @@ async def _flush_logs_for_ever() -> None:
         logs.BUFFER.flush()
 
 
-async def _trace(request: Request) -> None:
-    given = TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-    request.ctx.trace_id = given[1] if given else f"{random.getrandbits(128):032x}"
-
-
 async def _refuse(request: Request, fault: Exception) -> HTTPResponse:
     """Render what no endpoint has rendered: Sanic's own refusals, and bugs outside of endpoints."""
-    trace_id = getattr(request.ctx, "trace_id", "") or f"{random.getrandbits(128):032x}"
     refusal: Refusal | HttpRefusal | None = None
     match fault:
         case Refusal():
@@ -116,9 +107,9 @@ async def _refuse(request: Request, fault: Exception) -> HTTPResponse:
         case SanicException() if fault.status_code < 500:  # noqa: PLR2004
             refusal = errors.RequestInvalid()
     if refusal is not None:
-        return errors.render(refusal, trace_id)
-    LOG.error("unexpected", exc_info=fault, trace_id=trace_id)
-    return errors.render(errors.Unexpected(), trace_id)
+        return errors.render(refusal, trace_id(request))
+    LOG.error("unexpected", exc_info=fault, trace_id=trace_id(request))
+    return errors.render(errors.Unexpected(), trace_id(request))
 
 
 def main(arguments: list[str]) -> int:

@@ -30,6 +30,7 @@ Answer = TypeVar("Answer")
 
 BATCH_ITEMS_MAX = 256
 QUEUE_ITEMS_MAX = 4_096
+ANSWERS_A_TURN = 2
 
 
 class Batcher(Generic[Item, Answer]):
@@ -52,6 +53,7 @@ class Batcher(Generic[Item, Answer]):
         self._flushes_max = flushes_max
         self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
         self._flushes: set[asyncio.Task[None]] = set()
+        self._answered: deque[tuple[asyncio.Future[Answer], Answer | Exception]] = deque()
         self._closed = False
 
     @property
@@ -83,6 +85,7 @@ class Batcher(Generic[Item, Answer]):
         try:
             while batch := self._take():
                 await self._flush(batch)
+                await self._deliver((len(batch) + len(self._waiting)) // 2)
         finally:
             # In this very step, not in a callback after it: an item that came between would wait for nobody.
             self._flushes.discard(cast("asyncio.Task[None]", asyncio.current_task()))
@@ -102,17 +105,36 @@ class Batcher(Generic[Item, Answer]):
                 # A bug in the verb: nobody may get a neighbour's answer.
                 raise RuntimeError(f"{len(batch)} items got {len(answers)} answers")  # noqa: TRY301
         except DatabaseUnavailable as unavailable:
-            for _, waiter in batch:
-                _answer(waiter, unavailable)
+            self._answered.extend((waiter, unavailable) for _, waiter in batch)
         except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to one item, which is found here
             if len(batch) == 1:
-                _answer(batch[0][1], fault)
+                self._answered.append((batch[0][1], fault))
                 return
             for single in batch:
                 await self._flush([single])
         else:
-            for (_, waiter), answer in zip(batch, answers, strict=True):
-                _answer(waiter, answer)
+            self._answered.extend(zip((waiter for _, waiter in batch), answers, strict=True))
+
+    async def _deliver(self, enough: int) -> None:
+        """Hand answers out, a few in each turn of the loop, until all are out or ``enough`` items wait.
+
+        What is left then is handed out while the next flush runs.
+        """
+        while self._answered:
+            self._deliver_a_few()
+            if len(self._waiting) >= enough:
+                self._deliver_on()
+                return
+            await asyncio.sleep(0)
+
+    def _deliver_on(self) -> None:
+        if self._answered:
+            self._deliver_a_few()
+            asyncio.get_running_loop().call_soon(self._deliver_on)
+
+    def _deliver_a_few(self) -> None:
+        for _ in range(min(len(self._answered), ANSWERS_A_TURN)):
+            _answer(*self._answered.popleft())
 
 
 def _answer(waiter: asyncio.Future[Answer], answer: Answer | Exception) -> None:

@@ -4,10 +4,11 @@ Instants are aware and in UTC; days are business dates in Asia/Shanghai. Only ap
 is told it as ``at``.
 """
 
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta, timezone
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""Without summer time since 1991. A fixed offset is told four times faster than a look into the zone's history, and
+every check-in asks."""
 
 
 def now() -> datetime:

@@ -5,7 +5,8 @@ put in here per request is made by us alone: a trace id of hexadecimal digits, a
 """
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from sanic import HTTPResponse
 
@@ -16,24 +17,41 @@ _SAME = (
 _JSON = (*_SAME, (b"content-type", b"application/json"))
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A limit as the header RateLimit-Policy says it (draft-ietf-httpapi-ratelimit-headers)."""
+
+    name: bytes
+    header: tuple[bytes, bytes]
+
+    @classmethod
+    def of(cls, name: str, burst: int, window_seconds: int) -> Self:
+        """Write it down."""
+        quoted = b'"%b"' % name.encode()
+        return cls(quoted, (b"ratelimit-policy", b"%b;q=%d;w=%d" % (quoted, burst, window_seconds)))
+
+
 class Answer(HTTPResponse):
     """A JSON answer, or an empty one, of an endpoint."""
 
-    __slots__ = ("_of_limit", "_trace_id")
+    __slots__ = ("_left", "_policy", "_trace_id")
 
-    def __init__(self, body: bytes | None, status: int, trace_id: str, policy: bytes, calls: int, seconds: int) -> None:
+    def __init__(
+        self, body: bytes | None, status: int, trace_id: str, policy: Policy, calls: int, seconds: int
+    ) -> None:
         """Take the body, and what the limit's policy leaves the caller: so many calls, one more in so many seconds."""
         super().__init__(body, status)
         self._trace_id = trace_id.encode()
-        name = policy.partition(b";")[0]
-        self._of_limit = ((b"ratelimit-policy", policy), (b"ratelimit", b"%b;r=%d;t=%d" % (name, calls, seconds)))
+        self._policy = policy.header
+        self._left = b"%b;r=%d;t=%d" % (policy.name, calls, seconds)
 
     @property
     def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
         """Give the header as Sanic sends it."""
         headers: Any = self.headers
         yield from _JSON if self.body else _SAME
-        yield from self._of_limit
+        yield self._policy
+        yield b"ratelimit", self._left
         yield b"trace-id", self._trace_id
         length = headers.get("content-length")
         if length is not None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sanic import HTTPResponse, Request, Sanic
 
+from app.http.traces import trace_id
+
 FOLDER = Path(__file__).parent.parent / "static" / "docs"
 FILES = {
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -63,7 +65,7 @@ def _answer(request: Request, served: Served) -> HTTPResponse:
         **SECURITY_HEADERS,
         "cache-control": served.cache_control,
         "etag": served.etag,
-        "trace-id": request.ctx.trace_id,
+        "trace-id": trace_id(request),
     }
     known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     if served.etag in known:

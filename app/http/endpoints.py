@@ -11,17 +11,19 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Mappi
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
+import msgspec
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import PayloadTooLarge, SanicException
 
 from app import logs, metrics
 from app.http import errors, payloads
-from app.http.answers import Answer
+from app.http.answers import Answer, Policy
 from app.http.errors import BodyTooLarge, HttpRefusal, IdempotencyKeyInvalid, IdempotencyKeyMissing
 from app.http.limits import Limit, Limits, address_of
 from app.http.principals import MemberTokens, Principal
+from app.http.traces import trace_id
 from app.resources import Resources
 from loyalty import clock
 from loyalty.errors import Refusal
@@ -42,8 +44,7 @@ class Context:
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request after all checks."""
 
     context: Context
@@ -60,8 +61,7 @@ class Call:
         return self.context.resources
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer with a status of its own, one of the endpoint's."""
 
     value: object
@@ -133,42 +133,38 @@ def mount(app: Sanic[Any, Any], groups: tuple[Group, ...]) -> None:
 def _handler(group: Group, endpoint: Endpoint) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
     route = group.prefix + endpoint.path
     seconds = metrics.REQUEST_SECONDS.labels(endpoint.method, route)
+    policy = Policy.of(endpoint.limit.name, endpoint.limit.burst, endpoint.limit.window_seconds)
     counts: dict[int, Any] = {}
 
     async def serve(request: Request, **params: str) -> HTTPResponse:
         started = perf_counter()
-        trace_id = request.ctx.trace_id
+        trace = trace_id(request)
         try:
-            answer = await _answer(group, endpoint, request, params)
+            answer = await _answer(group, endpoint, policy, request, params)
         except Refusal as refusal:
-            answer = errors.render(refusal, trace_id)
+            answer = errors.render(refusal, trace)
         except HttpRefusal as refusal:
-            answer = errors.render(refusal, trace_id)
+            answer = errors.render(refusal, trace)
         except SanicException:
             raise
         except Exception:
-            LOG.exception("unexpected", route=route, method=endpoint.method, trace_id=trace_id)
-            answer = errors.render(errors.Unexpected(), trace_id)
+            LOG.exception("unexpected", route=route, method=endpoint.method, trace_id=trace)
+            answer = errors.render(errors.Unexpected(), trace)
         elapsed = perf_counter() - started
         seconds.observe(elapsed)
         count = counts.get(answer.status)
         if count is None:
             count = counts[answer.status] = metrics.REQUESTS.labels(endpoint.method, route, answer.status)
         count.inc()
-        LOG.info(
-            "request",
-            method=endpoint.method,
-            route=route,
-            status=answer.status,
-            ms=round(elapsed * 1000, 2),
-            trace_id=trace_id,
-        )
+        logs.request(endpoint.method, route, answer.status, round(elapsed * 1000, 2), trace)
         return answer
 
     return serve
 
 
-async def _answer(group: Group, endpoint: Endpoint, request: Request, params: dict[str, str]) -> HTTPResponse:
+async def _answer(
+    group: Group, endpoint: Endpoint, policy: Policy, request: Request, params: dict[str, str]
+) -> HTTPResponse:
     context: Context = request.app.ctx.context
     at = clock.now()
     principal = await group.door(request, context, endpoint, at)
@@ -188,7 +184,7 @@ async def _answer(group: Group, endpoint: Endpoint, request: Request, params: di
     result = await endpoint.call(call)
     value, status = (result.value, result.status) if isinstance(result, Reply) else (result, endpoint.statuses[0])
     body = None if value is None else payloads.encode(value)
-    return Answer(body, status, request.ctx.trace_id, endpoint.limit.policy, left.calls, left.seconds)
+    return Answer(body, status, trace_id(request), policy, left.calls, left.seconds)
 
 
 def _caller(endpoint: Endpoint, principal: Principal, request: Request, context: Context) -> str:
@@ -236,17 +232,25 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
     Raises BodyTooLarge, and RequestInvalid for one that does not arrive within BODY_SECONDS_MAX.
     """
-    chunks: list[bytes] = []
-    size = 0
+    stream: Any = request.stream
     try:
+        # A small body came with its header: nothing has to be waited for, so no clock has to be set.
+        if 0 < stream.request_bytes_left <= len(stream.recv_buffer):
+            return await _read(stream, limit_bytes)
         async with asyncio.timeout(BODY_SECONDS_MAX):
-            async for chunk in cast(AsyncIterable[bytes], request.stream):
-                size += len(chunk)
-                if size > limit_bytes:
-                    raise BodyTooLarge(limit_bytes=limit_bytes)
-                chunks.append(chunk)
+            return await _read(stream, limit_bytes)
     except TimeoutError:
         raise errors.RequestInvalid from None
     except PayloadTooLarge:
         raise BodyTooLarge(limit_bytes=limit_bytes) from None
+
+
+async def _read(stream: AsyncIterable[bytes], limit_bytes: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in stream:
+        size += len(chunk)
+        if size > limit_bytes:
+            raise BodyTooLarge(limit_bytes=limit_bytes)
+        chunks.append(chunk)
     return b"".join(chunks)

@@ -16,6 +16,7 @@ from sanic import HTTPResponse, Request, Sanic
 from app import database
 from app.http import errors, payloads
 from app.http.errors import HttpRefusal
+from app.http.traces import trace_id
 from app.resources import CELERY_HEARTBEAT, Resources
 from loyalty import transactions
 from loyalty.errors import Unavailable
@@ -106,7 +107,7 @@ def mount(app: Sanic[Any, Any]) -> None:
         try:
             return _json(await request.app.ctx.health.ready())
         except NotReady as refusal:
-            return errors.render(refusal, request.ctx.trace_id)
+            return errors.render(refusal, trace_id(request))
 
     app.add_route(live, "/health/live", {"GET"}, name="health_live")
     app.add_route(ready, "/health/ready", {"GET"}, name="health_ready")

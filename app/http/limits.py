@@ -35,11 +35,6 @@ class Limit(msgspec.Struct, frozen=True):
     burst: int
     window_seconds: int
 
-    @property
-    def policy(self) -> bytes:
-        """Say it as the header RateLimit-Policy does (draft-ietf-httpapi-ratelimit-headers)."""
-        return b'"%b";q=%d;w=%d' % (self.name.encode(), self.burst, self.window_seconds)
-
 
 class Left(msgspec.Struct, frozen=True):
     """What the caller has left: calls now, and seconds until the next one more."""

@@ -1,10 +1,13 @@
 """Who a request is proven to be, and the doors that prove it."""
 
 import hashlib
+import hmac
 from datetime import datetime, timedelta
+from functools import cache
 
 import msgspec
 from itsdangerous import BadSignature, Signer
+from itsdangerous.signer import SigningAlgorithm
 
 from app.http.errors import TokenExpired, TokenInvalid
 from loyalty.customers.standings import MemberRef
@@ -21,6 +24,21 @@ class Guest(msgspec.Struct, frozen=True):
 Principal = Guest | MemberRef | System
 
 
+class _Sha256(SigningAlgorithm):
+    """HMAC-SHA-256 in one call of OpenSSL: itsdangerous builds a Python object for each signature."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return hmac.digest(key, value, "sha256")
+
+
+class _Signer(Signer):
+    """A Signer that derives each key once and not for every token."""
+
+    @cache  # noqa: B019 - one for the life of the process
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        return super().derive_key(secret_key)
+
+
 class MemberTokens:
     """Gives and reads members' bearer tokens: member, epoch and end, signed; nothing is stored.
 
@@ -29,8 +47,12 @@ class MemberTokens:
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         # itsdangerous signs with the last key of its list.
-        self._signer = Signer(
-            list(reversed(keys)), salt="leketong.member", digest_method=hashlib.sha256, key_derivation="hmac"
+        self._signer = _Signer(
+            list(reversed(keys)),
+            salt="leketong.member",
+            digest_method=hashlib.sha256,
+            key_derivation="hmac",
+            algorithm=_Sha256(),
         )
 
     def give(self, member: MemberRef, at: datetime) -> tuple[str, datetime]:

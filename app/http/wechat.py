@@ -8,6 +8,7 @@ from app import logs
 from app.http import errors
 from app.http.endpoints import read_body
 from app.http.errors import HttpRefusal
+from app.http.traces import trace_id
 from app.resources import wechat_config
 from loyalty import clock
 from loyalty.notices import grants
@@ -44,11 +45,11 @@ async def _push(request: Request) -> HTTPResponse:
     try:
         body = await read_body(request, BODY_BYTES_MAX)
     except HttpRefusal as refusal:
-        return errors.render(refusal, request.ctx.trace_id)
+        return errors.render(refusal, trace_id(request))
     try:
         pushes = callbacks.read(*_asked(request), body, at)
     except CallbackRefused as refused:
-        LOG.warning("push_refused", reason=str(refused), trace_id=request.ctx.trace_id)
+        LOG.warning("push_refused", reason=str(refused), trace_id=trace_id(request))
         return HTTPResponse("", 403)
     await grants.note([report for push in pushes if (report := _report(push)) is not None], at)
     return HTTPResponse("success", 200, content_type="text/plain")

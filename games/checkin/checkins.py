@@ -8,6 +8,7 @@ import msgspec
 from games.base import Play, Played
 from games.checkin import queries, rules
 from games.checkin.errors import AlreadyCheckedIn
+from games.checkin.queries import Asked, CheckinRow
 from games.checkin.rules import Ladder, Streak
 from loyalty import transactions
 from loyalty.clock import business_date
@@ -17,7 +18,7 @@ from loyalty.errors import IdempotencyKeyReused, Refusal, TryAgain
 from loyalty.events import outbox
 from loyalty.events.outbox import Event
 from loyalty.points import ledger
-from loyalty.points.ledger import Accrual
+from loyalty.points.ledger import Account, Accrual
 
 
 class CheckinInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,22 +33,25 @@ class CheckinOutcome(msgspec.Struct, frozen=True):
     rewards: tuple[str, ...] = ()
 
 
-class _Made(msgspec.Struct, frozen=True):
+class _Made(msgspec.Struct, frozen=True, gc=False):
     """A check-in that the rules allow."""
 
-    play: Play
     standing: Standing
-    on: date
-    streak_days: int
-    points: int
-    ladder: Ladder
+    row: CheckinRow
 
 
-class _Repeat(msgspec.Struct, frozen=True):
-    """A key that made a check-in before, with the same input."""
+class _Repeat(msgspec.Struct, frozen=True, gc=False):
+    """A key that made a check-in before, on that day, with the same input."""
 
     standing: Standing
     outcome: CheckinOutcome
+    on: date | None
+    """The day when it was in this very call: the insert may still lose it."""
+
+
+_Verdict = _Made | _Repeat | Refusal
+_Earlier = tuple[int, bytes, CheckinOutcome, date | None]
+"""What a key made: outlet, input hash, outcome, and the day when it was in this very call."""
 
 
 async def make(many: Sequence[Play]) -> list[Played | Refusal]:
@@ -59,137 +63,120 @@ async def make(many: Sequence[Play]) -> list[Played | Refusal]:
     """
     async with transactions.begin():
         found = await standings.lock([play.member for play in many])
-        standing_of = {n: standing for n, standing in enumerate(found) if isinstance(standing, Standing)}
-        verdicts = await _judge(many, standing_of)
-        made = {n: verdict for n, verdict in verdicts.items() if isinstance(verdict, _Made)}
-        balances = await _store(made)
-        balances |= await _balances(verdicts)
-        answers: list[Played | Refusal] = []
-        for n, standing in enumerate(found):
-            verdict = verdicts.get(n)
-            if isinstance(verdict, _Made):
-                answers.append(_played(verdict, balances.get(n)))
-            elif isinstance(verdict, _Repeat):
-                answers.append(Played(verdict.outcome, balances[n], repeated=True))
-            elif verdict is not None:
-                answers.append(verdict)
-            elif not isinstance(standing, Standing):
-                answers.append(standing)
-        return answers
+        verdicts = await _judge(many, found)
+        balances = await _store([one for one in verdicts if isinstance(one, _Made)])
+        accounts = await ledger.accounts([one.standing.outlet_id for one in verdicts if isinstance(one, _Repeat)])
+        return [_answer(verdict, balances, accounts) for verdict in verdicts]
 
 
-def _played(made: _Made, balance: int | None) -> Played | Refusal:
-    # Without a balance the insert lost: this member's key is being used for another outlet at this moment.
-    if balance is None:
-        return TryAgain()
-    return Played(CheckinOutcome(made.streak_days, made.points), balance, repeated=False)
+def _answer(verdict: _Verdict, balances: dict[tuple[int, date], int], accounts: dict[int, Account]) -> Played | Refusal:
+    if isinstance(verdict, _Made):
+        row = verdict.row
+        balance = balances.get((row.outlet_id, row.business_date))
+        # Without a balance the insert lost: this member's key is being used for another outlet at this moment.
+        if balance is None:
+            return TryAgain()
+        return Played(CheckinOutcome(row.streak_days, row.points), balance, repeated=False)
+    if isinstance(verdict, _Repeat):
+        if verdict.on is not None and (verdict.standing.outlet_id, verdict.on) not in balances:
+            return TryAgain()
+        return Played(verdict.outcome, accounts[verdict.standing.outlet_id].balance, repeated=True)
+    return verdict
 
 
-async def _judge(many: Sequence[Play], standing_of: dict[int, Standing]) -> dict[int, _Made | _Repeat | Refusal]:
-    """Judge the plays of members with a standing, in the order of the list; each sees those before it."""
-    if not standing_of:
-        return {}
-    days = {n: business_date(many[n].at) for n in standing_of}
-    rows = await queries.states(
-        [standing.outlet_id for standing in standing_of.values()],
-        list(days.values()),
-        [standing.member_id for standing in standing_of.values()],
-        [many[n].key for n in standing_of],
-    )
+async def _judge(many: Sequence[Play], found: Sequence[Standing | Refusal]) -> list[_Verdict]:
+    """Judge plays in the order of the list, each seeing those before it; who has no standing is refused already."""
+    asked = [
+        Asked(n, standing.outlet_id, business_date(play.at), standing.member_id, play.key)
+        for n, (play, standing) in enumerate(zip(many, found, strict=True))
+        if isinstance(standing, Standing)
+    ]
+    states = iter(await queries.states(asked) if asked else [])
     streaks: dict[int, Streak] = {}
-    keys: dict[tuple[int, str], tuple[int, bytes, CheckinOutcome]] = {}
-    verdicts: dict[int, _Made | _Repeat | Refusal] = {}
-    for (n, standing), row in zip(standing_of.items(), rows, strict=True):
-        play, on = many[n], days[n]
-        if row["input_hash"] is not None:
-            stored = CheckinOutcome(row["key_streak_days"], row["key_points"])
-            keys.setdefault((standing.member_id, play.key), (row["key_outlet_id"], row["input_hash"], stored))
-        read = queries.streak_of(row)
-        streak = max(read, streaks.get(standing.outlet_id, read), key=lambda one: one.last_on or date.min)
-        verdict = _verdict(play, standing, on, streak, keys.get((standing.member_id, play.key)), queries.ladder_of(row))
+    keys: dict[tuple[int, str], _Earlier] = {}
+    verdicts: list[_Verdict] = []
+    for play, standing in zip(many, found, strict=True):
+        if not isinstance(standing, Standing):
+            verdicts.append(standing)
+            continue
+        state = next(states)
+        key = (standing.member_id, play.key)
+        if state["input_hash"] is not None:
+            outcome = CheckinOutcome(state["key_streak_days"], state["key_points"])
+            keys.setdefault(key, (state["key_outlet_id"], state["input_hash"], outcome, None))
+        # An earlier item of this call may have checked the outlet in since the state was read.
+        streak = streaks.get(standing.outlet_id) or queries.streak_of(state)
+        verdict = _verdict(play, standing, streak, keys.get(key), queries.ladder_of(state))
         if isinstance(verdict, _Made):
-            streaks[standing.outlet_id] = Streak(on, verdict.streak_days)
-            keys[standing.member_id, play.key] = (
-                standing.outlet_id,
-                play.input_hash,
-                CheckinOutcome(verdict.streak_days, verdict.points),
-            )
-        verdicts[n] = verdict
+            row = verdict.row
+            streaks[row.outlet_id] = Streak(row.business_date, row.streak_days)
+            outcome = CheckinOutcome(row.streak_days, row.points)
+            keys[key] = (row.outlet_id, row.input_hash, outcome, row.business_date)
+        verdicts.append(verdict)
     return verdicts
 
 
 def _verdict(
     play: Play,
     standing: Standing,
-    on: date,
     streak: Streak,
-    earlier: tuple[int, bytes, CheckinOutcome] | None,
+    earlier: _Earlier | None,
     ladder: Ladder,
-) -> _Made | _Repeat | Refusal:
+) -> _Verdict:
     if earlier is not None:
-        outlet_id, input_hash, outcome = earlier
+        outlet_id, input_hash, outcome, on = earlier
         # A key belongs to what it was first used for, and that includes the outlet.
         same = (outlet_id, input_hash) == (standing.outlet_id, play.input_hash)
-        return _Repeat(standing, outcome) if same else IdempotencyKeyReused()
-    if streak.last_on is not None and streak.last_on >= on:
+        return _Repeat(standing, outcome, on) if same else IdempotencyKeyReused()
+    today = business_date(play.at)
+    if streak.last_on is not None and streak.last_on >= today:
         return AlreadyCheckedIn(streak_days=streak.days)
-    days = rules.days_after(streak, on)
-    return _Made(play, standing, on, days, rules.points_of(ladder, days), ladder)
+    days = rules.days_after(streak, today)
+    points = rules.points_of(ladder, days)
+    return _Made(
+        standing,
+        CheckinRow(
+            standing.outlet_id, today, standing.member_id, play.at, days, points, ladder.id, play.key, play.input_hash
+        ),
+    )
 
 
-async def _store(made: dict[int, _Made]) -> dict[int, int]:
-    """Write check-ins, points and events; return item → balance of those that were written."""
+async def _store(made: Sequence[_Made]) -> dict[tuple[int, date], int]:
+    """Write check-ins, points and events; return (outlet id, day) → balance of those that were written."""
     if not made:
         return {}
-    ids = await queries.insert(
-        [one.standing.outlet_id for one in made.values()],
-        [one.on for one in made.values()],
-        [one.standing.member_id for one in made.values()],
-        [one.play.at for one in made.values()],
-        [one.streak_days for one in made.values()],
-        [one.points for one in made.values()],
-        [one.ladder.id for one in made.values()],
-        [one.play.key for one in made.values()],
-        [one.play.input_hash for one in made.values()],
-    )
-    won = {n: one for n, one in made.items() if (one.standing.outlet_id, one.on) in ids}
-    accrued = await ledger.accrue(
-        [
-            Accrual(
-                one.standing.outlet_id,
-                one.standing.member_id,
-                one.points,
-                "checkin",
-                str(ids[one.standing.outlet_id, one.on]),
-                f"checkin_ladder:{one.ladder.id or 'built_in'}",
-                rules.why(one.streak_days, one.points),
-                one.play.at,
-            )
-            for one in won.values()
-        ]
-    )
-    await outbox.record(
-        [
-            Event(
-                "checkin.made",
-                one.standing.outlet_code,
-                one.play.at,
-                {
-                    "member_id": str(one.standing.member_id),
-                    "business_date": one.on,
-                    "streak_days": one.streak_days,
-                    "points": one.points,
-                },
-            )
-            for one in won.values()
-        ]
-    )
-    return {n: entry.balance_points for n, entry in zip(won, accrued, strict=True)}
+    ids = await queries.insert([one.row for one in made])
+    won = [one for one in made if (one.row.outlet_id, one.row.business_date) in ids]
+    accrued = await ledger.accrue([_accrual(one.row, ids[one.row.outlet_id, one.row.business_date]) for one in won])
+    await outbox.record([_event(one.row, one.standing.outlet_code) for one in won])
+    return {
+        (one.row.outlet_id, one.row.business_date): entry.balance_points
+        for one, entry in zip(won, accrued, strict=True)
+    }
 
 
-async def _balances(verdicts: dict[int, _Made | _Repeat | Refusal]) -> dict[int, int]:
-    repeats = {n: verdict.standing.outlet_id for n, verdict in verdicts.items() if isinstance(verdict, _Repeat)}
-    if not repeats:
-        return {}
-    accounts = await ledger.accounts(list(repeats.values()))
-    return {n: accounts[outlet_id].balance for n, outlet_id in repeats.items()}
+def _accrual(row: CheckinRow, checkin_id: int) -> Accrual:
+    return Accrual(
+        row.outlet_id,
+        row.member_id,
+        row.points,
+        "checkin",
+        str(checkin_id),
+        f"checkin_ladder:{row.ladder_id or 'built_in'}",
+        rules.why(row.streak_days, row.points),
+        row.at,
+    )
+
+
+def _event(row: CheckinRow, outlet_code: str) -> Event:
+    return Event(
+        "checkin.made",
+        outlet_code,
+        row.at,
+        {
+            "member_id": str(row.member_id),
+            "business_date": row.business_date,
+            "streak_days": row.streak_days,
+            "points": row.points,
+        },
+    )

@@ -9,6 +9,7 @@ from games.base import Play, Played
 from games.checkin import checkins, queries, rules
 from games.checkin.checkins import CheckinInput, CheckinOutcome
 from games.checkin.errors import AlreadyCheckedIn
+from games.checkin.queries import Asked
 from loyalty.clock import business_date
 from loyalty.customers.standings import Standing
 from loyalty.errors import Refusal
@@ -43,12 +44,7 @@ class Checkin:
     async def states(self, many: Sequence[Standing], at: datetime) -> list[CheckinState]:
         """Tell each outlet's streak: one statement. Needs a reader."""
         on = business_date(at)
-        rows = await queries.states(
-            [standing.outlet_id for standing in many],
-            [on] * len(many),
-            [standing.member_id for standing in many],
-            [""] * len(many),
-        )
+        rows = await queries.states([Asked(n, one.outlet_id, on, one.member_id, "") for n, one in enumerate(many)])
         states = []
         for row in rows:
             streak, ladder = queries.streak_of(row), queries.ladder_of(row)

@@ -4,22 +4,45 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 import asyncpg
+import msgspec
 
 from games.checkin.rules import BUILT_IN, Ladder, Streak
+from loyalty.rowsets import rowset
 from loyalty.transactions import reading, writing
 
 
-async def states(
-    outlet_ids: Sequence[int], days: Sequence[date], member_ids: Sequence[int], keys: Sequence[str]
-) -> list[asyncpg.Record]:
+class Asked(msgspec.Struct, frozen=True):
+    """What ``states`` is asked, as the n-th of its call: an outlet on a day, and a member's key."""
+
+    n: int
+    outlet_id: int
+    on_date: date
+    member_id: int
+    key: str
+
+
+class CheckinRow(msgspec.Struct, frozen=True):
+    """A check-in on its way into its table."""
+
+    outlet_id: int
+    business_date: date
+    member_id: int
+    at: datetime
+    streak_days: int
+    points: int
+    ladder_id: int | None
+    idempotency_key: str
+    input_hash: bytes
+
+
+async def states(asked: Sequence[Asked]) -> list[asyncpg.Record]:
     """Read, for each item in order: the outlet's last check-in, the play made with its key, its day's ladder."""
     return await reading().fetch(
         """
         SELECT c.business_date AS last_on, c.streak_days,
                k.input_hash, k.outlet_id AS key_outlet_id, k.streak_days AS key_streak_days, k.points AS key_points,
                l.id AS ladder_id, l.base_points, l.extra_points
-          FROM unnest($1::bigint[], $2::date[], $3::bigint[], $4::text[]) WITH ORDINALITY
-               AS w(outlet_id, on_date, member_id, key, n)
+          FROM json_to_recordset($1) AS w(n int, outlet_id bigint, on_date date, member_id bigint, key text)
           LEFT JOIN LATERAL (SELECT business_date, streak_days FROM checkins
                               WHERE outlet_id = w.outlet_id ORDER BY business_date DESC LIMIT 1) c ON true
           -- A look-up for each row, whatever the planner believes of a table that is still new.
@@ -29,10 +52,7 @@ async def states(
                               ORDER BY effective_on DESC LIMIT 1) l ON true
          ORDER BY w.n
         """,
-        outlet_ids,
-        days,
-        member_ids,
-        keys,
+        rowset(asked),
     )
 
 
@@ -48,37 +68,22 @@ def ladder_of(state: asyncpg.Record) -> Ladder:
     return Ladder(state["ladder_id"], state["base_points"], tuple(state["extra_points"]))
 
 
-async def insert(
-    outlet_ids: Sequence[int],
-    days: Sequence[date],
-    member_ids: Sequence[int],
-    instants: Sequence[datetime],
-    streaks: Sequence[int],
-    points: Sequence[int],
-    ladder_ids: Sequence[int | None],
-    keys: Sequence[str],
-    input_hashes: Sequence[bytes],
-) -> dict[tuple[int, date], int]:
+async def insert(rows: Sequence[CheckinRow]) -> dict[tuple[int, date], int]:
     """Insert check-ins; return (outlet id, day) → check-in id of those that were not there before."""
-    rows = await writing().fetch(
+    made = await writing().fetch(
         """
         INSERT INTO checkins (outlet_id, business_date, member_id, at, streak_days, points, ladder_id, idempotency_key,
                               input_hash)
-        SELECT * FROM unnest($1::bigint[], $2::date[], $3::bigint[], $4::timestamptz[], $5::int[], $6::int[],
-                             $7::bigint[], $8::text[], $9::bytea[])
+        SELECT outlet_id, business_date, member_id, at, streak_days, points, ladder_id, idempotency_key,
+               decode(input_hash, 'base64')
+          FROM json_to_recordset($1) AS w(outlet_id bigint, business_date date, member_id bigint, at timestamptz,
+                                          streak_days int, points int, ladder_id bigint, idempotency_key text,
+                                          input_hash text)
         ON CONFLICT DO NOTHING RETURNING id, outlet_id, business_date
         """,
-        outlet_ids,
-        days,
-        member_ids,
-        instants,
-        streaks,
-        points,
-        ladder_ids,
-        keys,
-        input_hashes,
+        rowset(rows),
     )
-    return {(row["outlet_id"], row["business_date"]): row["id"] for row in rows}
+    return {(row["outlet_id"], row["business_date"]): row["id"] for row in made}
 
 
 async def unpaid(limit: int) -> list[asyncpg.Record]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from loyalty.events import queries
+from loyalty.events.queries import OutboxRow
 from loyalty.events.rules import FEED_OF
 
 
@@ -29,10 +30,8 @@ async def record(many: Sequence[Event]) -> None:
     """
     if many:
         await queries.insert_outbox(
-            [uuid7() for _ in many],
-            [FEED_OF[event.type] for event in many],
-            [event.type for event in many],
-            [event.subject for event in many],
-            [event.occurred_at for event in many],
-            [msgspec.json.encode(event.data).decode() for event in many],
+            [
+                OutboxRow(n, str(uuid7()), FEED_OF[one.type], one.type, one.subject, one.occurred_at, one.data)
+                for n, one in enumerate(many)
+            ]
         )

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from uuid import UUID
 
 import asyncpg
+import msgspec
 
+from loyalty.rowsets import rowset
 from loyalty.transactions import Connection, reading, writing
 
 STAMPED_MAX = 2_000
@@ -13,29 +14,29 @@ PARTITIONS_LOCK = 0x706172746974696F
 """An advisory lock's number, "partitio" in ASCII."""
 
 
-async def insert_outbox(
-    event_ids: Sequence[UUID],
-    feeds: Sequence[str],
-    types: Sequence[str],
-    subjects: Sequence[str],
-    instants: Sequence[datetime],
-    documents: Sequence[str],
-) -> None:
+class OutboxRow(msgspec.Struct, frozen=True):
+    """An event on its way into the outbox, the n-th of its call."""
+
+    n: int
+    event_id: str
+    feed: str
+    type: str
+    subject: str
+    occurred_at: datetime
+    data: dict[str, object]
+
+
+async def insert_outbox(rows: Sequence[OutboxRow]) -> None:
     """Insert outbox rows in the given order."""
     await writing().execute(
         """
         INSERT INTO outbox (event_id, feed, type, subject, occurred_at, data)
-        SELECT event_id, feed, type, subject, occurred_at, data::jsonb
-          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[])
-               WITH ORDINALITY AS e(event_id, feed, type, subject, occurred_at, data, n)
+        SELECT event_id, feed, type, subject, occurred_at, data
+          FROM json_to_recordset($1) AS e(n int, event_id uuid, feed text, type text, subject text,
+                                          occurred_at timestamptz, data jsonb)
          ORDER BY n
         """,
-        event_ids,
-        feeds,
-        types,
-        subjects,
-        instants,
-        documents,
+        rowset(rows),
     )
 
 

@@ -10,6 +10,7 @@ from loyalty.clock import business_date
 from loyalty.customers import standings
 from loyalty.customers.standings import MemberRef
 from loyalty.points import queries, rules
+from loyalty.points.queries import AccrualRow
 
 
 class Accrual(msgspec.Struct, frozen=True):
@@ -71,21 +72,29 @@ async def accrue(many: Sequence[Accrual]) -> list[Accrued]:
     if not many:
         return []
     rows = await queries.accrue(
-        [one.outlet_id for one in many],
-        [one.member_id for one in many],
-        [one.points for one in many],
-        [rules.expires_on(business_date(one.at)) for one in many],
-        [one.source_kind for one in many],
-        [one.source_id for one in many],
-        [one.rule for one in many],
-        [one.why for one in many],
-        [one.at for one in many],
+        [
+            AccrualRow(
+                n,
+                one.outlet_id,
+                one.member_id,
+                one.points,
+                rules.expires_on(business_date(one.at)),
+                one.source_kind,
+                one.source_id,
+                one.rule,
+                one.why,
+                one.at,
+            )
+            for n, one in enumerate(many)
+        ]
     )
     return [Accrued(row["balance"], row["repeated"]) for row in rows]
 
 
 async def accounts(outlet_ids: Sequence[int]) -> dict[int, Account]:
-    """Read accounts: one statement. Every outlet asked for is in the answer."""
+    """Read accounts: one statement, none for nobody. Every outlet asked for is in the answer."""
+    if not outlet_ids:
+        return {}
     found = {
         row["outlet_id"]: Account(row["balance"], row["pending"], row["owed"])
         for row in await queries.accounts(list(set(outlet_ids)))

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 import asyncpg
+import msgspec
 
+from loyalty.rowsets import rowset
 from loyalty.transactions import reading, writing
 
 _ACCRUE = """
     WITH wanted AS (
-        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::date[], $5::text[], $6::text[], $7::text[],
-                             $8::text[], $9::timestamptz[]) WITH ORDINALITY
-               AS w(outlet_id, member_id, points, expires_on, source_kind, source_id, rule, why, at, n)
+        SELECT * FROM json_to_recordset($1) AS w(n int, outlet_id bigint, member_id bigint, points bigint,
+                                                 expires_on date, source_kind text, source_id text, rule text, why text,
+                                                 at timestamptz)
     ), locked AS MATERIALIZED (
         SELECT outlet_id, balance, owed FROM points_accounts
-         WHERE outlet_id = ANY ($1::bigint[]) ORDER BY outlet_id FOR UPDATE
+         WHERE outlet_id = ANY ($2::bigint[]) ORDER BY outlet_id FOR UPDATE
     ), fresh AS (
         SELECT w.*, coalesce(l.owed, 0) AS owed,
                coalesce(sum(w.points) OVER (PARTITION BY w.outlet_id ORDER BY w.n
@@ -56,24 +58,27 @@ _ACCRUE = """
 """
 
 
-async def accrue(
-    outlet_ids: Sequence[int],
-    member_ids: Sequence[int | None],
-    points: Sequence[int],
-    expiries: Sequence[date],
-    source_kinds: Sequence[str],
-    source_ids: Sequence[str],
-    rules: Sequence[str],
-    reasons: Sequence[str],
-    instants: Sequence[datetime],
-) -> list[asyncpg.Record]:
+class AccrualRow(msgspec.Struct, frozen=True):
+    """An accrual on its way into the ledger, the n-th of its call."""
+
+    n: int
+    outlet_id: int
+    member_id: int | None
+    points: int
+    expires_on: date
+    source_kind: str
+    source_id: str
+    rule: str
+    why: str
+    at: datetime
+
+
+async def accrue(rows: Sequence[AccrualRow]) -> list[asyncpg.Record]:
     """Enter accruals, fill lots, repay what is owed, move balances. Rows (repeated, balance) in the order given.
 
     Accounts are locked in outlet order first. An entry whose source was paid before is not entered again.
     """
-    return await writing().fetch(
-        _ACCRUE, outlet_ids, member_ids, points, expiries, source_kinds, source_ids, rules, reasons, instants
-    )
+    return await writing().fetch(_ACCRUE, rowset(rows), [row.outlet_id for row in rows])
 
 
 async def accounts(outlet_ids: Sequence[int]) -> list[asyncpg.Record]:

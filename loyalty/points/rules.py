@@ -2,10 +2,12 @@
 
 import calendar
 from datetime import date
+from functools import lru_cache
 
 LIFE_MONTHS = 12
 
 
+@lru_cache(maxsize=64)
 def expires_on(earned_on: date) -> date:
     """Give the last day of points earned on a day: the end of the month that is LIFE_MONTHS later.
 
