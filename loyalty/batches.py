@@ -28,9 +28,12 @@ from loyalty.errors import DatabaseUnavailable, Overloaded, Refusal
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+_Waiter = tuple[Item, asyncio.Future[Answer]]
+_Answered = tuple[asyncio.Future[Answer], Answer | Exception]
+
 BATCH_ITEMS_MAX = 256
 QUEUE_ITEMS_MAX = 4_096
-ANSWERS_A_TURN = 2
+ANSWERS_A_TURN_MAX = 16
 
 
 class Batcher(Generic[Item, Answer]):
@@ -51,9 +54,11 @@ class Batcher(Generic[Item, Answer]):
         self._batch_items_max = batch_items_max
         self._queue_items_max = queue_items_max
         self._flushes_max = flushes_max
-        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[_Waiter[Item, Answer]] = deque()
         self._flushes: set[asyncio.Task[None]] = set()
-        self._answered: deque[tuple[asyncio.Future[Answer], Answer | Exception]] = deque()
+        self._answered: deque[_Answered[Answer]] = deque()
+        self._answers_a_turn = 1
+        self._in_flush = 0
         self._closed = False
 
     @property
@@ -70,7 +75,7 @@ class Batcher(Generic[Item, Answer]):
             raise Overloaded
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
-        if len(self._flushes) < self._flushes_max:
+        if not self._flushes or (len(self._flushes) < self._flushes_max and self._enough_wait()):
             flush = asyncio.create_task(self._flush_until_empty())
             self._flushes.add(flush)
         return await answer
@@ -84,45 +89,58 @@ class Batcher(Generic[Item, Answer]):
     async def _flush_until_empty(self) -> None:
         try:
             while batch := self._take():
-                await self._flush(batch)
-                await self._deliver((len(batch) + len(self._waiting)) // 2)
+                self._in_flush += len(batch)
+                answers = await self._flush(batch)
+                self._in_flush -= len(batch)
+                self._pace()
+                self._answered.extend(answers)
+                await self._deliver()
+                if self._in_flush and not self._enough_wait():
+                    break
         finally:
             # In this very step, not in a callback after it: an item that came between would wait for nobody.
             self._flushes.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    def _take(self) -> list[tuple[Item, asyncio.Future[Answer]]]:
-        batch: list[tuple[Item, asyncio.Future[Answer]]] = []
+    def _take(self) -> list[_Waiter[Item, Answer]]:
+        batch: list[_Waiter[Item, Answer]] = []
         while self._waiting and len(batch) < self._batch_items_max:
             item, answer = self._waiting.popleft()
             if not answer.done():
                 batch.append((item, answer))
         return batch
 
-    async def _flush(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+    async def _flush(self, batch: list[_Waiter[Item, Answer]]) -> list[_Answered[Answer]]:
         try:
             answers = await self._verb([item for item, _ in batch])
             if len(answers) != len(batch):
                 # A bug in the verb: nobody may get a neighbour's answer.
                 raise RuntimeError(f"{len(batch)} items got {len(answers)} answers")  # noqa: TRY301
         except DatabaseUnavailable as unavailable:
-            self._answered.extend((waiter, unavailable) for _, waiter in batch)
+            return [(waiter, unavailable) for _, waiter in batch]
         except Exception as fault:  # noqa: BLE001 - whatever it is, it belongs to one item, which is found here
             if len(batch) == 1:
-                self._answered.append((batch[0][1], fault))
-                return
-            for single in batch:
-                await self._flush([single])
-        else:
-            self._answered.extend(zip((waiter for _, waiter in batch), answers, strict=True))
+                return [(batch[0][1], fault)]
+            return [answered for single in batch for answered in await self._flush([single])]
+        return [(waiter, answer) for (_, waiter), answer in zip(batch, answers, strict=True)]
 
-    async def _deliver(self, enough: int) -> None:
-        """Hand answers out, a few in each turn of the loop, until all are out or ``enough`` items wait.
+    def _pace(self) -> None:
+        """Choose how many answers a turn: few where the database is waited for, more where our own work is."""
+        if self._answered:
+            self._answers_a_turn = min(self._answers_a_turn + 1, ANSWERS_A_TURN_MAX)
+        else:
+            self._answers_a_turn = max(self._answers_a_turn - 1, 1)
+
+    def _enough_wait(self) -> bool:
+        return len(self._waiting) >= self._in_flush + len(self._answered)
+
+    async def _deliver(self) -> None:
+        """Hand answers out, a few in each turn of the loop, until all are out or half of all items in hand wait.
 
         What is left then is handed out while the next flush runs.
         """
         while self._answered:
             self._deliver_a_few()
-            if len(self._waiting) >= enough:
+            if self._enough_wait():
                 self._deliver_on()
                 return
             await asyncio.sleep(0)
@@ -133,7 +151,7 @@ class Batcher(Generic[Item, Answer]):
             asyncio.get_running_loop().call_soon(self._deliver_on)
 
     def _deliver_a_few(self) -> None:
-        for _ in range(min(len(self._answered), ANSWERS_A_TURN)):
+        for _ in range(min(len(self._answered), self._answers_a_turn)):
             _answer(*self._answered.popleft())
 
 

@@ -24,6 +24,7 @@ else:
 
 _writing: ContextVar[Connection | None] = ContextVar("writing", default=None)
 _reading: ContextVar[Connection | None] = ContextVar("reading", default=None)
+_committing: ContextVar[Connection | None] = ContextVar("committing", default=None)
 
 LOST = (
     OSError,
@@ -85,14 +86,36 @@ async def reader() -> AsyncIterator[Connection]:
     For statements of queries.py alone. The ORM would take a second connection of the pool, and enough requests that
     each hold one and wait for another stand still for ever: a read by the ORM goes under ``begin()``.
     """
+    async with _lent(_reading) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def statements() -> AsyncIterator[Connection]:
+    """Lend a connection on which each statement is a transaction of its own, for verbs that write with a single one.
+
+    Reads run on it too. Set verbs refuse it: two of them would commit one without the other. Raises as ``begin()``.
+    """
+    if _writing.get() is not None:
+        raise RuntimeError("a transaction is open already; call set verbs inside it, not entry verbs")
+    async with _lent(_reading) as connection:
+        token = _committing.set(connection)
+        try:
+            yield connection
+        finally:
+            _committing.reset(token)
+
+
+@asynccontextmanager
+async def _lent(role: ContextVar[Connection | None]) -> AsyncIterator[Connection]:
     try:
         async with get_connection("default").acquire_connection() as lent:
             connection = cast(Connection, lent)
-            token = _reading.set(connection)
+            token = role.set(connection)
             try:
                 yield connection
             finally:
-                _reading.reset(token)
+                role.reset(token)
     except LOST as lost:
         raise DatabaseUnavailable from lost
     except CROSSED as crossed:
@@ -104,6 +127,14 @@ def writing() -> Connection:
     connection = _writing.get()
     if connection is None:
         raise RuntimeError("this changes data: call it inside transactions.begin()")
+    return connection
+
+
+def committing() -> Connection:
+    """Give the connection of ``statements()``, on which each commits by itself. Raises RuntimeError outside of it."""
+    connection = _committing.get()
+    if connection is None:
+        raise RuntimeError("this statement is a transaction of its own: call it inside transactions.statements()")
     return connection
 
 

@@ -17,6 +17,7 @@ TABLES = (
     "points_lots",
     "ledger_entries",
     "checkins",
+    "checkin_streaks",
     "outbox",
     "consumer_cursors",
     "event_log",

@@ -31,6 +31,7 @@ from loyalty.errors import Refusal
 KEY_FORM = re.compile(r"[\x21-\x7e]{8,64}")
 MINI_BODY_BYTES_MAX = 64 * 1024
 BODY_SECONDS_MAX = 15.0
+JSON = "application/json"
 CALLS = Limit("calls", 120, 60)
 LOG = logs.get("http")
 
@@ -221,8 +222,8 @@ async def _body(endpoint: Endpoint, request: Request) -> Any:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise BodyTooLarge(limit_bytes=limit)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+    media_type = request.headers.get("content-type", "")
+    if media_type != JSON and media_type.partition(";")[0].strip().lower() != JSON:
         raise errors.MediaTypeUnsupported
     return payloads.decode(await read_body(request, limit), endpoint.body)
 

@@ -66,13 +66,14 @@ class Limits:
     def __init__(self, redis: Redis | None, clock: Callable[[], float] = time.time) -> None:
         self._redis = redis
         self._clock = clock
-        self._buckets: OrderedDict[tuple[Limit, str], _Bucket] = OrderedDict()
-        self._touched: dict[tuple[Limit, str], None] = {}
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._touched: dict[str, Limit] = {}
 
     def take(self, limit: Limit, caller: str) -> Left:
         """Take one call. Raises TooManyRequests with the seconds to wait when the bucket is empty."""
         now = self._clock()
-        bucket = self._bucket(limit, caller, now)
+        key = f"{limit.name}:{caller}"
+        bucket = self._bucket(limit, key, now)
         per_second = limit.burst / limit.window_seconds
         bucket.level = min(limit.burst, bucket.level + (now - bucket.filled_at) * per_second)
         bucket.filled_at = now
@@ -82,11 +83,10 @@ class Limits:
         bucket.taken += 1
         bucket.unshared += 1
         if bucket.taken * SHARED_FROM >= limit.burst:
-            self._touched[limit, caller] = None
+            self._touched[key] = limit
         return Left(int(bucket.level), math.ceil(1 / per_second))
 
-    def _bucket(self, limit: Limit, caller: str, now: float) -> _Bucket:
-        key = (limit, caller)
+    def _bucket(self, limit: Limit, key: str, now: float) -> _Bucket:
         window = int(now // limit.window_seconds)
         bucket = self._buckets.get(key)
         if bucket is None:
@@ -107,13 +107,12 @@ class Limits:
         shared = []
         async with self._redis.pipeline(transaction=False) as pipeline:
             for key in list(self._touched)[:SHARED_MAX]:
-                del self._touched[key]
+                limit = self._touched.pop(key)
                 bucket = self._buckets.get(key)
                 if bucket is None:
                     continue
-                limit, caller = key
                 taken, bucket.unshared = bucket.unshared, 0
-                name = f"leketong:limit:{limit.name}:{caller}:{bucket.window}"
+                name = f"leketong:limit:{key}:{bucket.window}"
                 pipeline.incrby(name, taken)
                 pipeline.expire(name, limit.window_seconds * 2)
                 shared.append((bucket, limit, taken))

@@ -1,7 +1,6 @@
 """Who a request is proven to be, and the doors that prove it."""
 
 import hashlib
-import hmac
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -24,11 +23,11 @@ class Guest(msgspec.Struct, frozen=True):
 Principal = Guest | MemberRef | System
 
 
-class _Sha256(SigningAlgorithm):
-    """HMAC-SHA-256 in one call of OpenSSL: itsdangerous builds a Python object for each signature."""
+class _KeyedBlake2(SigningAlgorithm):
+    """Keyed BLAKE2b (RFC 7693): a MAC of one pass, where HMAC-SHA-256 through OpenSSL 3 takes several times as long."""
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return hmac.digest(key, value, "sha256")
+        return hashlib.blake2b(value, key=key, digest_size=32).digest()
 
 
 class _Signer(Signer):
@@ -52,7 +51,7 @@ class MemberTokens:
             salt="leketong.member",
             digest_method=hashlib.sha256,
             key_derivation="hmac",
-            algorithm=_Sha256(),
+            algorithm=_KeyedBlake2(),
         )
 
     def give(self, member: MemberRef, at: datetime) -> tuple[str, datetime]:

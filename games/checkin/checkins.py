@@ -1,15 +1,14 @@
-"""Check-ins: made for many members in one transaction, each answered by itself."""
+"""Check-ins: made for many members at once, each answered by itself."""
 
 from collections.abc import Sequence
-from datetime import date
 
+import asyncpg
 import msgspec
 
 from games.base import Play, Played
 from games.checkin import queries, rules
 from games.checkin.errors import AlreadyCheckedIn
 from games.checkin.queries import Asked, CheckinRow
-from games.checkin.rules import Ladder, Streak
 from loyalty import transactions
 from loyalty.clock import business_date
 from loyalty.customers import standings
@@ -18,7 +17,7 @@ from loyalty.errors import IdempotencyKeyReused, Refusal, TryAgain
 from loyalty.events import outbox
 from loyalty.events.outbox import Event
 from loyalty.points import ledger
-from loyalty.points.ledger import Account, Accrual
+from loyalty.points.ledger import Accrual
 
 
 class CheckinInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,135 +32,121 @@ class CheckinOutcome(msgspec.Struct, frozen=True):
     rewards: tuple[str, ...] = ()
 
 
+ROUNDS_MAX = 4
+"""Each settles at least the first play of every outlet that nobody else settles at this moment."""
+
+
 class _Made(msgspec.Struct, frozen=True, gc=False):
-    """A check-in that the rules allow."""
+    """A check-in that the rules allow, if nothing has come before it when it is stored."""
 
     standing: Standing
     row: CheckinRow
 
 
 class _Repeat(msgspec.Struct, frozen=True, gc=False):
-    """A key that made a check-in before, on that day, with the same input."""
+    """A key that made a check-in before, with the same input."""
 
-    standing: Standing
+    outlet_id: int
     outcome: CheckinOutcome
-    on: date | None
-    """The day when it was in this very call: the insert may still lose it."""
-
-
-_Verdict = _Made | _Repeat | Refusal
-_Earlier = tuple[int, bytes, CheckinOutcome, date | None]
-"""What a key made: outlet, input hash, outcome, and the day when it was in this very call."""
 
 
 async def make(many: Sequence[Play]) -> list[Played | Refusal]:
-    """Check outlets in. Entry verb: one transaction of five statements however many, six when some key is repeated.
+    """Check outlets in. Entry verb: two statements however many, of which the second stores all or nothing.
 
-    Outlets are locked in id order before their streaks are read, so check-ins of one outlet, in this call or in
-    another, are judged one after the other. The same key and input again gives the stored outcome with today's
-    balance. Refusals: SessionEnded, BindingRequired, IdempotencyKeyReused, AlreadyCheckedIn, TryAgain.
+    A check-in is judged by what is read and stored only if that still holds: as the next one of its outlet, by a
+    binding that lives. What another came before, in this call or elsewhere, is judged anew in a further round, at most
+    ROUNDS_MAX in all. A third statement reads balances where some key is repeated: the same key and input again gives
+    the stored outcome with today's balance. Refusals: SessionEnded, BindingRequired, IdempotencyKeyReused,
+    AlreadyCheckedIn, TryAgain.
     """
-    async with transactions.begin():
-        found = await standings.lock([play.member for play in many])
-        verdicts = await _judge(many, found)
-        balances = await _store([one for one in verdicts if isinstance(one, _Made)])
-        accounts = await ledger.accounts([one.standing.outlet_id for one in verdicts if isinstance(one, _Repeat)])
-        return [_answer(verdict, balances, accounts) for verdict in verdicts]
+    asked = [Asked(n, play.member.id, play.key, business_date(play.at)) for n, play in enumerate(many)]
+    settled: dict[int, Played | Refusal] = {}
+    async with transactions.statements():
+        due = asked
+        for _ in range(ROUNDS_MAX):
+            settled |= await _round(many, due)
+            due = [one for one in due if one.n not in settled]
+            if not due:
+                break
+    return [settled[n] if n in settled else TryAgain() for n in range(len(many))]
 
 
-def _answer(verdict: _Verdict, balances: dict[tuple[int, date], int], accounts: dict[int, Account]) -> Played | Refusal:
-    if isinstance(verdict, _Made):
-        row = verdict.row
-        balance = balances.get((row.outlet_id, row.business_date))
-        # Without a balance the insert lost: this member's key is being used for another outlet at this moment.
-        if balance is None:
-            return TryAgain()
-        return Played(CheckinOutcome(row.streak_days, row.points), balance, repeated=False)
-    if isinstance(verdict, _Repeat):
-        if verdict.on is not None and (verdict.standing.outlet_id, verdict.on) not in balances:
-            return TryAgain()
-        return Played(verdict.outcome, accounts[verdict.standing.outlet_id].balance, repeated=True)
-    return verdict
-
-
-async def _judge(many: Sequence[Play], found: Sequence[Standing | Refusal]) -> list[_Verdict]:
-    """Judge plays in the order of the list, each seeing those before it; who has no standing is refused already."""
-    asked = [
-        Asked(n, standing.outlet_id, business_date(play.at), standing.member_id, play.key)
-        for n, (play, standing) in enumerate(zip(many, found, strict=True))
-        if isinstance(standing, Standing)
-    ]
-    states = iter(await queries.states(asked) if asked else [])
-    streaks: dict[int, Streak] = {}
-    keys: dict[tuple[int, str], _Earlier] = {}
-    verdicts: list[_Verdict] = []
-    for play, standing in zip(many, found, strict=True):
+async def _round(many: Sequence[Play], due: Sequence[Asked]) -> dict[int, Played | Refusal]:
+    """Judge plays by what is true now and store the first of each outlet; return the answers of those settled."""
+    settled: dict[int, Played | Refusal] = {}
+    made: dict[int, _Made] = {}
+    repeats: dict[int, _Repeat] = {}
+    seen: set[int] = set()
+    for one, state in zip(due, await queries.play_states(due), strict=True):
+        play = many[one.n]
+        standing = standings.told(play.member, state)
         if not isinstance(standing, Standing):
-            verdicts.append(standing)
+            settled[one.n] = standing
             continue
-        state = next(states)
-        key = (standing.member_id, play.key)
-        if state["input_hash"] is not None:
-            outcome = CheckinOutcome(state["key_streak_days"], state["key_points"])
-            keys.setdefault(key, (state["key_outlet_id"], state["input_hash"], outcome, None))
-        # An earlier item of this call may have checked the outlet in since the state was read.
-        streak = streaks.get(standing.outlet_id) or queries.streak_of(state)
-        verdict = _verdict(play, standing, streak, keys.get(key), queries.ladder_of(state))
-        if isinstance(verdict, _Made):
-            row = verdict.row
-            streaks[row.outlet_id] = Streak(row.business_date, row.streak_days)
-            outcome = CheckinOutcome(row.streak_days, row.points)
-            keys[key] = (row.outlet_id, row.input_hash, outcome, row.business_date)
-        verdicts.append(verdict)
-    return verdicts
+        verdict = _judge(play, one, standing, state)
+        if isinstance(verdict, _Repeat):
+            repeats[one.n] = verdict
+        elif not isinstance(verdict, _Made):
+            settled[one.n] = verdict
+        elif standing.outlet_id not in seen:
+            seen.add(standing.outlet_id)
+            made[one.n] = verdict
+    if made:
+        for n, balance in (await _store(list(made.values()))).items():
+            row = made[n].row
+            settled[n] = Played(CheckinOutcome(row.streak_days, row.points), balance, repeated=False)
+    accounts = await ledger.accounts([one.outlet_id for one in repeats.values()])
+    for n, repeat in repeats.items():
+        settled[n] = Played(repeat.outcome, accounts[repeat.outlet_id].balance, repeated=True)
+    return settled
 
 
-def _verdict(
-    play: Play,
-    standing: Standing,
-    streak: Streak,
-    earlier: _Earlier | None,
-    ladder: Ladder,
-) -> _Verdict:
-    if earlier is not None:
-        outlet_id, input_hash, outcome, on = earlier
+def _judge(play: Play, asked: Asked, standing: Standing, state: asyncpg.Record) -> _Made | _Repeat | Refusal:
+    if state["input_hash"] is not None:
         # A key belongs to what it was first used for, and that includes the outlet.
-        same = (outlet_id, input_hash) == (standing.outlet_id, play.input_hash)
-        return _Repeat(standing, outcome, on) if same else IdempotencyKeyReused()
-    today = business_date(play.at)
-    if streak.last_on is not None and streak.last_on >= today:
+        if (state["key_outlet_id"], state["input_hash"]) != (standing.outlet_id, play.input_hash):
+            return IdempotencyKeyReused()
+        return _Repeat(standing.outlet_id, CheckinOutcome(state["key_streak_days"], state["key_points"]))
+    streak, on = queries.streak_of(state), asked.on_date
+    if streak.last_on is not None and streak.last_on >= on:
         return AlreadyCheckedIn(streak_days=streak.days)
-    days = rules.days_after(streak, today)
-    points = rules.points_of(ladder, days)
+    ladder = queries.ladder_of(state)
+    days = rules.days_after(streak, on)
     return _Made(
         standing,
         CheckinRow(
-            standing.outlet_id, today, standing.member_id, play.at, days, points, ladder.id, play.key, play.input_hash
+            asked.n,
+            standing.outlet_id,
+            standing.binding_id,
+            (state["checkins"] or 0) + 1,
+            on,
+            standing.member_id,
+            play.at,
+            days,
+            rules.points_of(ladder, days),
+            ladder.id,
+            play.key,
+            play.input_hash,
         ),
     )
 
 
-async def _store(made: Sequence[_Made]) -> dict[tuple[int, date], int]:
-    """Write check-ins, points and events; return (outlet id, day) → balance of those that were written."""
-    if not made:
-        return {}
-    ids = await queries.insert([one.row for one in made])
-    won = [one for one in made if (one.row.outlet_id, one.row.business_date) in ids]
-    accrued = await ledger.accrue([_accrual(one.row, ids[one.row.outlet_id, one.row.business_date]) for one in won])
-    await outbox.record([_event(one.row, one.standing.outlet_code) for one in won])
-    return {
-        (one.row.outlet_id, one.row.business_date): entry.balance_points
-        for one, entry in zip(won, accrued, strict=True)
-    }
+async def _store(made: Sequence[_Made]) -> dict[int, int]:
+    """Store check-ins with their points and events; return n → balance of those stored."""
+    return await queries.store(
+        [one.row for one in made],
+        [ledger.row_of(one.row.n, _accrual(one.row)) for one in made],
+        [outbox.row_of(one.row.n, _event(one.row, one.standing.outlet_code)) for one in made],
+    )
 
 
-def _accrual(row: CheckinRow, checkin_id: int) -> Accrual:
+def _accrual(row: CheckinRow) -> Accrual:
     return Accrual(
         row.outlet_id,
         row.member_id,
         row.points,
         "checkin",
-        str(checkin_id),
+        "",
         f"checkin_ladder:{row.ladder_id or 'built_in'}",
         rules.why(row.streak_days, row.points),
         row.at,

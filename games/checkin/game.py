@@ -9,7 +9,6 @@ from games.base import Play, Played
 from games.checkin import checkins, queries, rules
 from games.checkin.checkins import CheckinInput, CheckinOutcome
 from games.checkin.errors import AlreadyCheckedIn
-from games.checkin.queries import Asked
 from loyalty.clock import business_date
 from loyalty.customers.standings import Standing
 from loyalty.errors import Refusal
@@ -44,9 +43,10 @@ class Checkin:
     async def states(self, many: Sequence[Standing], at: datetime) -> list[CheckinState]:
         """Tell each outlet's streak: one statement. Needs a reader."""
         on = business_date(at)
-        rows = await queries.states([Asked(n, one.outlet_id, on, one.member_id, "") for n, one in enumerate(many)])
+        rows = await queries.states([standing.outlet_id for standing in many], on)
         states = []
-        for row in rows:
+        for standing in many:
+            row = rows[standing.outlet_id]
             streak, ladder = queries.streak_of(row), queries.ladder_of(row)
             days = rules.days_now(streak, on)
             states.append(

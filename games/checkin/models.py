@@ -27,6 +27,26 @@ class CheckinLadder(Model):
         )
 
 
+class CheckinStreak(Model):
+    """How an outlet's run stands after its last check-in."""
+
+    outlet_id = fields.BigIntField(primary_key=True, generated=False)
+    last_on = fields.DateField()
+    streak_days = fields.IntField()
+    checkins = fields.IntField()
+    """How many the outlet has made: a check-in judged after n of them is stored only as the next after these n."""
+
+    class Meta:
+        """Names of the table and its rules."""
+
+        table = "checkin_streaks"
+        constraints = (
+            CheckConstraint(
+                check="streak_days > 0 AND checkins >= streak_days", name="checkin_streaks_counts_its_checkins"
+            ),
+        )
+
+
 class CheckinRow(Model):
     """A check-in of an outlet."""
 

@@ -7,24 +7,30 @@ import asyncpg
 import msgspec
 
 from games.checkin.rules import BUILT_IN, Ladder, Streak
+from loyalty.customers.queries import standings_of
+from loyalty.events.queries import OUTBOX_COLUMNS, PUT_INTO_OUTBOX, OutboxRow
+from loyalty.points.queries import ACCRUAL_COLUMNS, ENTER_ACCRUALS, AccrualRow
 from loyalty.rowsets import rowset
-from loyalty.transactions import reading, writing
+from loyalty.transactions import committing, reading
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What ``states`` is asked, as the n-th of its call: an outlet on a day, and a member's key."""
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """What is asked for a play, the n-th of its call."""
+
+    n: int
+    member_id: int
+    key: str
+    on_date: date
+
+
+class CheckinRow(msgspec.Struct, frozen=True, gc=False):
+    """A check-in on its way into its table, the n-th of its call."""
 
     n: int
     outlet_id: int
-    on_date: date
-    member_id: int
-    key: str
-
-
-class CheckinRow(msgspec.Struct, frozen=True):
-    """A check-in on its way into its table."""
-
-    outlet_id: int
+    binding_id: int
+    checkins: int
+    """The how-manieth of its outlet it is."""
     business_date: date
     member_id: int
     at: datetime
@@ -35,25 +41,45 @@ class CheckinRow(msgspec.Struct, frozen=True):
     input_hash: bytes
 
 
-async def states(asked: Sequence[Asked]) -> list[asyncpg.Record]:
-    """Read, for each item in order: the outlet's last check-in, the play made with its key, its day's ladder."""
-    return await reading().fetch(
-        """
-        SELECT c.business_date AS last_on, c.streak_days,
-               k.input_hash, k.outlet_id AS key_outlet_id, k.streak_days AS key_streak_days, k.points AS key_points,
-               l.id AS ladder_id, l.base_points, l.extra_points
-          FROM json_to_recordset($1) AS w(n int, outlet_id bigint, on_date date, member_id bigint, key text)
-          LEFT JOIN LATERAL (SELECT business_date, streak_days FROM checkins
-                              WHERE outlet_id = w.outlet_id ORDER BY business_date DESC LIMIT 1) c ON true
-          -- A look-up for each row, whatever the planner believes of a table that is still new.
-          LEFT JOIN LATERAL (SELECT input_hash, outlet_id, streak_days, points FROM checkins
-                              WHERE member_id = w.member_id AND idempotency_key = w.key LIMIT 1) k ON true
-          LEFT JOIN LATERAL (SELECT * FROM checkin_ladders WHERE effective_on <= w.on_date
-                              ORDER BY effective_on DESC LIMIT 1) l ON true
-         ORDER BY w.n
-        """,
-        rowset(asked),
+_LADDER = """
+          LEFT JOIN LATERAL (SELECT id AS ladder_id, base_points, extra_points FROM checkin_ladders
+                              WHERE effective_on <= {on} ORDER BY effective_on DESC LIMIT 1) l ON true
+"""
+_PLAY_STATES = f"""
+    WITH standing AS MATERIALIZED (
+        {standings_of("$2::bigint[]")}
     )
+    SELECT m.*, s.last_on, s.streak_days, s.checkins, k.*, l.*
+      FROM json_to_recordset($1) AS w(n int, member_id bigint, key text, on_date date)
+      LEFT JOIN standing m ON m.member_id = w.member_id
+      LEFT JOIN checkin_streaks s ON s.outlet_id = m.outlet_id
+      -- A look-up for each row, whatever the planner believes of a table that is still new.
+      LEFT JOIN LATERAL (SELECT input_hash, outlet_id AS key_outlet_id, streak_days AS key_streak_days,
+                                points AS key_points
+                           FROM checkins WHERE member_id = w.member_id AND idempotency_key = w.key LIMIT 1) k ON true
+      {_LADDER.format(on="w.on_date")}
+     ORDER BY w.n
+"""
+
+
+async def play_states(asked: Sequence[Asked]) -> list[asyncpg.Record]:
+    """Read, for each play in order: the member's standing, the outlet's streak, what the key made, the ladder."""
+    return await reading().fetch(_PLAY_STATES, rowset(asked), [one.member_id for one in asked])
+
+
+async def states(outlet_ids: Sequence[int], on: date) -> dict[int, asyncpg.Record]:
+    """Read streaks and the ladder of a day: outlet id → row."""
+    rows = await reading().fetch(
+        f"""
+        SELECT w.outlet_id, s.last_on, s.streak_days, l.*
+          FROM unnest($1::bigint[]) AS w(outlet_id)
+          LEFT JOIN checkin_streaks s ON s.outlet_id = w.outlet_id
+          {_LADDER.format(on="$2::date")}
+        """,
+        outlet_ids,
+        on,
+    )
+    return {row["outlet_id"]: row for row in rows}
 
 
 def streak_of(state: asyncpg.Record) -> Streak:
@@ -68,22 +94,54 @@ def ladder_of(state: asyncpg.Record) -> Ladder:
     return Ladder(state["ladder_id"], state["base_points"], tuple(state["extra_points"]))
 
 
-async def insert(rows: Sequence[CheckinRow]) -> dict[tuple[int, date], int]:
-    """Insert check-ins; return (outlet id, day) → check-in id of those that were not there before."""
-    made = await writing().fetch(
-        """
-        INSERT INTO checkins (outlet_id, business_date, member_id, at, streak_days, points, ladder_id, idempotency_key,
-                              input_hash)
+_STORE = f"""
+    WITH due AS MATERIALIZED (
+        SELECT * FROM json_to_recordset($1)
+            AS w(n int, outlet_id bigint, binding_id bigint, checkins int, business_date date, member_id bigint,
+                 at timestamptz, streak_days int, points int, ladder_id bigint, idempotency_key text, input_hash text)
+    ), moved AS (
+        INSERT INTO checkin_streaks AS s (outlet_id, last_on, streak_days, checkins)
+        SELECT outlet_id, business_date, streak_days, checkins FROM due
+         WHERE EXISTS (SELECT FROM bindings b WHERE b.id = due.binding_id AND b.ended_at IS NULL)
+         ORDER BY outlet_id
+        ON CONFLICT (outlet_id) DO UPDATE
+           SET last_on = excluded.last_on, streak_days = excluded.streak_days, checkins = excluded.checkins
+         WHERE s.checkins = excluded.checkins - 1
+        RETURNING outlet_id
+    ), made AS (
+        INSERT INTO checkins (outlet_id, business_date, member_id, at, streak_days, points, ladder_id,
+                              idempotency_key, input_hash)
         SELECT outlet_id, business_date, member_id, at, streak_days, points, ladder_id, idempotency_key,
                decode(input_hash, 'base64')
-          FROM json_to_recordset($1) AS w(outlet_id bigint, business_date date, member_id bigint, at timestamptz,
-                                          streak_days int, points int, ladder_id bigint, idempotency_key text,
-                                          input_hash text)
-        ON CONFLICT DO NOTHING RETURNING id, outlet_id, business_date
-        """,
-        rowset(rows),
+          FROM due JOIN moved USING (outlet_id) ORDER BY outlet_id
+        RETURNING id, outlet_id
+    ), won AS MATERIALIZED (
+        SELECT due.n, made.id, outlet_id FROM made JOIN due USING (outlet_id)
+    ), wanted AS MATERIALIZED (
+        SELECT a.n, a.outlet_id, a.member_id, a.points, a.expires_on, a.source_kind, won.id::text AS source_id, a.rule,
+               a.why, a.at
+          FROM json_to_recordset($2) AS a({ACCRUAL_COLUMNS}) JOIN won USING (n)
+    ), {ENTER_ACCRUALS}
+    , happened AS (
+        SELECT e.* FROM json_to_recordset($3) AS e({OUTBOX_COLUMNS}) JOIN won USING (n)
+    ), told AS (
+        {PUT_INTO_OUTBOX}
     )
-    return {(row["outlet_id"], row["business_date"]): row["id"] for row in made}
+    SELECT won.n, credited.balance FROM won JOIN credited USING (outlet_id)
+"""
+
+
+async def store(
+    due: Sequence[CheckinRow], accruals: Sequence[AccrualRow], events: Sequence[OutboxRow]
+) -> dict[int, int]:
+    """Store check-ins with their points and events, at most one an outlet; return n → balance of those stored.
+
+    One statement, which is a transaction of its own. The accruals' sources are filled in. A check-in is left out when
+    its outlet has meanwhile made another, or its binding has ended; UniqueViolationError when its key was used for
+    another outlet. Streaks are moved in outlet order, accounts last, so two calls wait for each other and never both.
+    """
+    rows = await committing().fetch(_STORE, rowset(due), rowset(accruals), rowset(events))
+    return {row["n"]: row["balance"] for row in rows}
 
 
 async def unpaid(limit: int) -> list[asyncpg.Record]:

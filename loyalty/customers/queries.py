@@ -8,17 +8,30 @@ import asyncpg
 from loyalty.transactions import reading, writing
 
 _STANDING = """
-    SELECT m.id AS member_id, m.epoch, o.id AS outlet_id, o.code AS outlet_code, o.name AS outlet_name, b.role
+    SELECT m.id AS member_id, m.epoch, o.id AS outlet_id, o.code AS outlet_code, o.name AS outlet_name,
+           b.id AS binding_id, b.role
       FROM members m
       {join} bindings b ON b.member_id = m.id AND b.outlet_id = m.current_outlet_id AND b.ended_at IS NULL
       {join} outlets o ON o.id = b.outlet_id
-     WHERE m.id = ANY ($1::bigint[])
+     WHERE m.id = ANY ({ids})
 """
 
 
+def standings_of(ids: str) -> str:
+    """Give the SQL that tells standings, to stand inside a changing verb's own statement.
+
+    ``ids`` is an SQL expression of type bigint[]. Columns: member_id, epoch, outlet_id, outlet_code, outlet_name,
+    binding_id, role; an unbound member has nulls from outlet_id on, an unknown one no row.
+    """
+    return _STANDING.format(join="LEFT JOIN", ids=ids)
+
+
+_STANDINGS = standings_of("$1::bigint[]")
+
+
 async def standings(member_ids: Sequence[int]) -> list[asyncpg.Record]:
-    """Read who the members are and which outlet they act for now; an unbound member has nulls there."""
-    return await reading().fetch(_STANDING.format(join="LEFT JOIN"), member_ids)
+    """Read who the members are and which outlet they act for now; columns as ``standings_of`` says."""
+    return await reading().fetch(_STANDINGS, member_ids)
 
 
 async def lock_standings(member_ids: Sequence[int]) -> list[asyncpg.Record]:
@@ -26,9 +39,8 @@ async def lock_standings(member_ids: Sequence[int]) -> list[asyncpg.Record]:
 
     The bindings are locked too, after the outlets: one that ended while we waited is then seen as it is now.
     """
-    return await writing().fetch(
-        _STANDING.format(join="JOIN") + " ORDER BY o.id FOR NO KEY UPDATE OF o FOR SHARE OF b", member_ids
-    )
+    bound = _STANDING.format(join="JOIN", ids="$1::bigint[]")
+    return await writing().fetch(bound + " ORDER BY o.id FOR NO KEY UPDATE OF o FOR SHARE OF b", member_ids)
 
 
 async def lock_outlet(outlet_id: int) -> asyncpg.Record | None:

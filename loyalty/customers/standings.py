@@ -25,6 +25,7 @@ class Standing(msgspec.Struct, frozen=True):
     outlet_id: int
     outlet_code: str
     outlet_name: str
+    binding_id: int
     role: Role
 
 
@@ -39,7 +40,7 @@ async def lock(many: Sequence[MemberRef]) -> list[Standing | SessionEnded | Bind
     others = {row["member_id"]: row for row in await queries.standings(_ids(missing))} if missing else {}
     # A binding that came between the two statements is not locked, so it does not count yet.
     return [
-        _standing(member, bound[member.id]) if member.id in bound else _refusal(member, others.get(member.id))
+        told(member, bound[member.id]) if member.id in bound else _refusal(member, others.get(member.id))
         for member in many
     ]
 
@@ -47,7 +48,7 @@ async def lock(many: Sequence[MemberRef]) -> list[Standing | SessionEnded | Bind
 async def read(many: Sequence[MemberRef]) -> list[Standing | SessionEnded | BindingRequired]:
     """Tell the standing of each, without a lock: one statement."""
     rows = {row["member_id"]: row for row in await queries.standings(_ids(many))}
-    return [_standing(member, rows.get(member.id)) for member in many]
+    return [told(member, rows.get(member.id)) for member in many]
 
 
 async def require(member: MemberRef) -> Standing:
@@ -73,7 +74,15 @@ def _refusal(member: MemberRef, row: asyncpg.Record | None) -> SessionEnded | Bi
     return SessionEnded() if row is None or row["epoch"] != member.epoch else BindingRequired()
 
 
-def _standing(member: MemberRef, row: asyncpg.Record | None) -> Standing | SessionEnded | BindingRequired:
+def told(member: MemberRef, row: asyncpg.Record | None) -> Standing | SessionEnded | BindingRequired:
+    """Tell a member's standing from a row with the columns of ``queries.standings_of``, or from none."""
     if row is None or row["epoch"] != member.epoch or row["outlet_id"] is None:
         return _refusal(member, row)
-    return Standing(member.id, row["outlet_id"], row["outlet_code"], row["outlet_name"], cast(Role, row["role"]))
+    return Standing(
+        member.id,
+        row["outlet_id"],
+        row["outlet_code"],
+        row["outlet_name"],
+        row["binding_id"],
+        cast(Role, row["role"]),
+    )

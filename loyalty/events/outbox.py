@@ -23,15 +23,15 @@ class Event(msgspec.Struct, frozen=True):
     """What a consumer may know: no phone, no name of a person."""
 
 
+def row_of(n: int, one: Event) -> OutboxRow:
+    """Give an event as a row of a rowset, the n-th of its call, with its id and feed. KeyError for an unknown type."""
+    return OutboxRow(n, str(uuid7()), FEED_OF[one.type], one.type, one.subject, one.occurred_at, one.data)
+
+
 async def record(many: Sequence[Event]) -> None:
     """Put events into the outbox, in one statement. Set verb: raises RuntimeError outside a transaction.
 
     An unknown type is a KeyError: the event has to be named in FEED_OF first.
     """
     if many:
-        await queries.insert_outbox(
-            [
-                OutboxRow(n, str(uuid7()), FEED_OF[one.type], one.type, one.subject, one.occurred_at, one.data)
-                for n, one in enumerate(many)
-            ]
-        )
+        await queries.insert_outbox([row_of(n, one) for n, one in enumerate(many)])

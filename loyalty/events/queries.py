@@ -26,17 +26,21 @@ class OutboxRow(msgspec.Struct, frozen=True):
     data: dict[str, object]
 
 
+OUTBOX_COLUMNS = """n int, event_id uuid, feed text, type text, subject text, occurred_at timestamptz, data jsonb"""
+"""The columns of OutboxRow as a rowset brings them."""
+
+PUT_INTO_OUTBOX = """
+        INSERT INTO outbox (event_id, feed, type, subject, occurred_at, data)
+        SELECT event_id, feed, type, subject, occurred_at, data FROM happened ORDER BY n
+"""
+"""Puts the relation ``happened``, with OUTBOX_COLUMNS, into the outbox. For the one statement of a hot verb; everybody
+else calls ``outbox.record``."""
+
+
 async def insert_outbox(rows: Sequence[OutboxRow]) -> None:
     """Insert outbox rows in the given order."""
     await writing().execute(
-        """
-        INSERT INTO outbox (event_id, feed, type, subject, occurred_at, data)
-        SELECT event_id, feed, type, subject, occurred_at, data
-          FROM json_to_recordset($1) AS e(n int, event_id uuid, feed text, type text, subject text,
-                                          occurred_at timestamptz, data jsonb)
-         ORDER BY n
-        """,
-        rowset(rows),
+        f"WITH happened AS (SELECT * FROM json_to_recordset($1) AS e({OUTBOX_COLUMNS})) {PUT_INTO_OUTBOX}", rowset(rows)
     )
 
 

@@ -63,6 +63,22 @@ class Entry(msgspec.Struct, frozen=True):
     at: datetime
 
 
+def row_of(n: int, one: Accrual) -> AccrualRow:
+    """Give an accrual as a row of a rowset, the n-th of its call, with the day on which its points expire."""
+    return AccrualRow(
+        n,
+        one.outlet_id,
+        one.member_id,
+        one.points,
+        rules.expires_on(business_date(one.at)),
+        one.source_kind,
+        one.source_id,
+        one.rule,
+        one.why,
+        one.at,
+    )
+
+
 async def accrue(many: Sequence[Accrual]) -> list[Accrued]:
     """Pay points. Set verb: one statement however many; RuntimeError outside a transaction.
 
@@ -71,23 +87,7 @@ async def accrue(many: Sequence[Accrual]) -> list[Accrued]:
     """
     if not many:
         return []
-    rows = await queries.accrue(
-        [
-            AccrualRow(
-                n,
-                one.outlet_id,
-                one.member_id,
-                one.points,
-                rules.expires_on(business_date(one.at)),
-                one.source_kind,
-                one.source_id,
-                one.rule,
-                one.why,
-                one.at,
-            )
-            for n, one in enumerate(many)
-        ]
-    )
+    rows = await queries.accrue([row_of(n, one) for n, one in enumerate(many)])
     return [Accrued(row["balance"], row["repeated"]) for row in rows]
 
 

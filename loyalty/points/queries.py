@@ -9,14 +9,14 @@ import msgspec
 from loyalty.rowsets import rowset
 from loyalty.transactions import reading, writing
 
-_ACCRUE = """
-    WITH wanted AS (
-        SELECT * FROM json_to_recordset($1) AS w(n int, outlet_id bigint, member_id bigint, points bigint,
-                                                 expires_on date, source_kind text, source_id text, rule text, why text,
-                                                 at timestamptz)
-    ), locked AS MATERIALIZED (
+ACCRUAL_COLUMNS = """n int, outlet_id bigint, member_id bigint, points bigint, expires_on date, source_kind text,
+           source_id text, rule text, why text, at timestamptz"""
+"""The columns of AccrualRow as a rowset brings them."""
+
+ENTER_ACCRUALS = """
+    locked AS MATERIALIZED (
         SELECT outlet_id, balance, owed FROM points_accounts
-         WHERE outlet_id = ANY ($2::bigint[]) ORDER BY outlet_id FOR UPDATE
+         WHERE outlet_id = ANY (ARRAY(SELECT outlet_id FROM wanted)) ORDER BY outlet_id FOR UPDATE
     ), fresh AS (
         SELECT w.*, coalesce(l.owed, 0) AS owed,
                coalesce(sum(w.points) OVER (PARTITION BY w.outlet_id ORDER BY w.n
@@ -47,6 +47,18 @@ _ACCRUE = """
         ON CONFLICT (outlet_id) DO UPDATE SET balance = a.balance + excluded.balance, owed = a.owed - excluded.owed
         RETURNING outlet_id, balance
     )
+"""
+"""Parts of a statement that enter the accruals of the relation ``wanted``, with ACCRUAL_COLUMNS, and move accounts.
+
+They lock the accounts in outlet order and give ``locked`` (outlet_id, balance, owed), ``entered`` (outlet_id,
+source_kind, source_id, …: not what was paid before) and ``credited`` (outlet_id, balance). For the one statement of a
+hot verb; everybody else calls ``ledger.accrue``.
+"""
+
+_ACCRUE = f"""
+    WITH wanted AS MATERIALIZED (
+        SELECT * FROM json_to_recordset($1) AS w({ACCRUAL_COLUMNS})
+    ), {ENTER_ACCRUALS}
     SELECT e.source_id IS NULL
                OR row_number() OVER (PARTITION BY w.source_id, w.source_kind ORDER BY w.n) > 1 AS repeated,
            coalesce(c.balance, l.balance, 0) AS balance
@@ -78,7 +90,7 @@ async def accrue(rows: Sequence[AccrualRow]) -> list[asyncpg.Record]:
 
     Accounts are locked in outlet order first. An entry whose source was paid before is not entered again.
     """
-    return await writing().fetch(_ACCRUE, rowset(rows), [row.outlet_id for row in rows])
+    return await writing().fetch(_ACCRUE, rowset(rows))
 
 
 async def accounts(outlet_ids: Sequence[int]) -> list[asyncpg.Record]:

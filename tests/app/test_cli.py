@@ -99,9 +99,13 @@ async def test_migrations_are_applied_once_and_a_check_changes_nothing(servers: 
     await rows.execute(admin, f"CREATE DATABASE {name}")
     url = servers.database_url(name)
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
-    assert ended(url, "migrate", "--check") == (3, "还没应用 0001_house\n还没应用 0002_event_log\n", "")
+    assert ended(url, "migrate", "--check") == (
+        3,
+        "还没应用 0001_house\n还没应用 0002_event_log\n还没应用 0003_checkin_streaks\n",
+        "",
+    )
     assert await rows.fetch(url, tables) == [(0,)]
-    assert ended(url, "migrate") == (0, "已应用 0001_house\n已应用 0002_event_log\n", "")
+    assert ended(url, "migrate") == (0, "已应用 0001_house\n已应用 0002_event_log\n已应用 0003_checkin_streaks\n", "")
     assert ended(url, "migrate") == (0, "", "")
     assert ended(url, "migrate", "--check") == (0, "", "")
 

@@ -53,7 +53,7 @@ async def test_two_migrators_at_once_apply_each_step_once(servers: EmbeddedServe
     async with asyncio.timeout(WAIT_SECONDS):
         await asyncio.gather(*(asyncio.to_thread(command, url, "migrate") for _ in range(2)))
     applied = await rows.fetch(url, "SELECT name FROM tortoise_migrations ORDER BY id")
-    assert applied == [("0001_house",), ("0002_event_log",)]
+    assert applied == [("0001_house",), ("0002_event_log",), ("0003_checkin_streaks",)]
     assert await rows.fetch(url, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'event_log'::regclass") == [(4,)]
     assert await rows.fetch(url, "SELECT feed, position FROM feed_heads ORDER BY 1") == [
         ("bindings", 0),

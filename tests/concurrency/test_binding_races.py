@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from games.checkin import checkins
+from games.checkin import queries as checkin_queries
 from loyalty import transactions
 from loyalty.customers import binding_codes, bindings, queries, standings
 from loyalty.customers.bindings import Bound
@@ -25,9 +26,9 @@ WAIT_SECONDS = 20
 LIVE = "SELECT role, count(*) FROM bindings WHERE ended_at IS NULL GROUP BY role ORDER BY role DESC"
 
 
-def meeting(parties: int, then: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Let a step go on only when that many have come to it."""
-    barrier = asyncio.Barrier(parties)
+def meeting(parties: int | asyncio.Barrier, then: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Let a step go on only when that many have come to it, or to the steps that share the barrier."""
+    barrier = asyncio.Barrier(parties) if isinstance(parties, int) else parties
 
     async def met(*arguments: Any, **more: Any) -> Any:
         await barrier.wait()
@@ -136,7 +137,9 @@ async def test_removal_and_check_in_at_once_are_judged_one_after_the_other(
 ) -> None:
     shop = await factories.outlet(AT, data_keys)
     owner, clerk = await factories.bound(shop, AT, data_keys), await factories.bound(shop, AT, data_keys)
-    monkeypatch.setattr(standings, "lock", meeting(2, standings.lock))
+    together_at = asyncio.Barrier(2)
+    monkeypatch.setattr(standings, "lock", meeting(together_at, standings.lock))
+    monkeypatch.setattr(checkin_queries, "store", meeting(together_at, checkin_queries.store))
     async with asyncio.timeout(WAIT_SECONDS):
         (answer,), _ = await asyncio.gather(
             checkins.make([factories.play(clerk, AT)]), bindings.remove(owner, clerk.id, AT)

@@ -1,26 +1,18 @@
-"""A clerk is removed while their check-in waits for the outlet: the removal came first, so nothing is paid."""
+"""A clerk is removed between the judging and the storing of their check-in: the removal came first, nothing is paid."""
 
-import asyncio
-from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-import asyncpg
 import pytest
 
-from games.checkin import checkins
-from loyalty import transactions
-from loyalty.customers import bindings, queries
+from games.checkin import checkins, queries
+from loyalty.customers import bindings
 from loyalty.customers.errors import BindingRequired
 from loyalty.customers.personal import DataKeys
 from tests import factories, rows
 
 AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
-
-
-async def outlets_only(member_ids: Sequence[int]) -> list[asyncpg.Record]:
-    """Lock as the verb does, but the outlets alone."""
-    statement = queries._STANDING.format(join="JOIN") + " ORDER BY o.id FOR NO KEY UPDATE OF o"
-    return await transactions.writing().fetch(statement, member_ids)
+GUARD = "WHERE EXISTS (SELECT FROM bindings b WHERE b.id = due.binding_id AND b.ended_at IS NULL)"
 
 
 @pytest.mark.parametrize("guarded", [True, False], ids=["guard on", "guard off"])
@@ -30,28 +22,21 @@ async def test_who_was_removed_first_earns_nothing(
     shop = await factories.outlet(AT, data_keys)
     owner = await factories.bound(shop, AT, data_keys)
     clerk = await factories.bound(shop, AT, data_keys)
+    assert queries._STORE.count(GUARD) == 1
     if not guarded:
-        monkeypatch.setattr(queries, "lock_standings", outlets_only)
-    locked, released = asyncio.Event(), asyncio.Event()
-    original = queries.leave_outlet
+        monkeypatch.setattr(queries, "_STORE", queries._STORE.replace(GUARD, ""))
+    store = queries.store
 
-    async def pausing(member_id: int, outlet_id: int) -> None:
-        await original(member_id, outlet_id)
-        locked.set()
-        await released.wait()
+    async def store_after_the_removal(*arguments: Any) -> dict[int, int]:
+        await bindings.remove(owner, clerk.id, AT)
+        return await store(*arguments)
 
-    monkeypatch.setattr(queries, "leave_outlet", pausing)
-    removing = asyncio.create_task(bindings.remove(owner, clerk.id, AT))
-    await locked.wait()
-    waiting = asyncio.create_task(checkins.make([factories.play(clerk, AT)]))
-    await rows.until_blocked(db)
-    released.set()
-    await removing
-    (answer,) = await waiting
+    monkeypatch.setattr(queries, "store", store_after_the_removal)
+    (answer,) = await checkins.make([factories.play(clerk, AT)])
     entries = await rows.fetch(db, "SELECT count(*) FROM ledger_entries")
     if guarded:
         assert isinstance(answer, BindingRequired)
         assert entries == [(0,)]
     else:
-        assert not isinstance(answer, BindingRequired)
+        assert not isinstance(answer, Exception)
         assert entries == [(1,)]

@@ -4,17 +4,20 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import msgspec
 import pytest
 
 from games.checkin import checkins
 from games.checkin.checkins import CheckinOutcome
 from games.checkin.errors import AlreadyCheckedIn
+from games.checkin.queries import CheckinRow
 from loyalty import transactions
 from loyalty.customers import bindings
 from loyalty.customers.errors import BindingRequired, SessionEnded
 from loyalty.customers.personal import DataKeys
 from loyalty.customers.standings import MemberRef
 from loyalty.errors import IdempotencyKeyReused
+from loyalty.events.outbox import Event
 from tests import factories, rows
 
 AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
@@ -145,7 +148,21 @@ async def test_statements_do_not_grow_with_the_batch(
         monkeypatch.setattr(asyncpg.Connection, name, counting(name))
     answers = await checkins.make([factories.play(person, AT) for person in people])
     assert not any(isinstance(answer, Exception) for answer in answers)
-    assert len(statements) == 5
+    assert len(statements) == 2
+
+
+async def test_a_broken_statement_stores_nothing(db: str, data_keys: DataKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [await factories.bound(await factories.outlet(AT, data_keys), AT, data_keys) for _ in range(2)]
+    before = await rows.picture(db)
+    told = checkins._event
+
+    def unwritable(row: CheckinRow, outlet_code: str) -> Event:
+        return msgspec.structs.replace(told(row, outlet_code), data={"note": "\x00"})
+
+    monkeypatch.setattr(checkins, "_event", unwritable)
+    with pytest.raises(asyncpg.DataError):
+        await checkins.make([factories.play(person, AT) for person in people])
+    assert await rows.picture(db) == before
 
 
 async def test_it_needs_no_transaction_of_its_caller(db: str, data_keys: DataKeys) -> None:

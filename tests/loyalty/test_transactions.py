@@ -60,6 +60,24 @@ async def test_reads_need_a_transaction_or_a_reader(db: str) -> None:
         await standings.read([MemberRef(1, 0)])
 
 
+async def test_set_verbs_refuse_where_each_statement_commits_by_itself(db: str) -> None:
+    async with transactions.statements():
+        with pytest.raises(RuntimeError, match=r"inside transactions\.begin"):
+            await outbox.record([EVENT])
+    assert await rows.fetch(db, RECORDED) == [(0,)]
+
+
+async def test_a_statement_that_commits_by_itself_refuses_elsewhere(db: str) -> None:
+    for opened in (transactions.begin, transactions.reader):
+        async with opened():
+            with pytest.raises(RuntimeError, match=r"inside transactions\.statements"):
+                transactions.committing()
+    async with transactions.begin():
+        with pytest.raises(RuntimeError, match="open already"):
+            async with transactions.statements():
+                pass
+
+
 async def test_a_transaction_does_not_open_another(db: str) -> None:
     async with transactions.begin():
         with pytest.raises(RuntimeError, match="open already"):
