@@ -1,6 +1,7 @@
-"""A house to measure: real servers, many bound members, one web worker, and the load generator."""
+"""Houses to measure: real servers, many bound members, web workers, and the load generator."""
 
 import asyncio
+import base64
 import os
 import secrets
 import shutil
@@ -12,20 +13,43 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
 import msgspec
 
-from app import database, settings
-from app.embedded import EmbeddedServers
+from app import database, embedded, settings
 from app.http.principals import MemberTokens
 from loyalty import clock
 from loyalty.customers.standings import MemberRef
 
 ROOT = Path(__file__).parent.parent
 WAIT_SECONDS_MAX = 30.0
+LOAD_SECONDS_MAX = 300.0
+CONNECTIONS = 64
+BARE = "benchmarks.bare"
+SLOW_DISK_US = 1_000
+PEOPLE = (
+    """
+    INSERT INTO organisation_nodes (kind, code, name, created_at) VALUES ('plant', 'P', 'P', now())
+    """,
+    """
+    INSERT INTO outlets (code, name, plant_id, status, created_at, updated_at)
+    SELECT 'B' || n, 'shop ' || n, 1, 'open', now(), now() FROM generate_series(1, {members}) n
+    """,
+    """
+    INSERT INTO members (openid, current_outlet_id, created_at)
+    SELECT 'o' || n, n, now() FROM generate_series(1, {members}) n
+    """,
+    """
+    INSERT INTO bindings (outlet_id, member_id, role, way, consent_version, consented_at, bound_at, idempotency_key,
+                          input_hash)
+    SELECT n, n, 'owner', 'offer', 'bench', now(), now(), 'bench', '' FROM generate_series(1, {members}) n
+    """,
+)
+"""Statements that make an empty database one with so many members, each the owner of an outlet of the same number."""
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -43,42 +67,31 @@ class Void(Exception):  # noqa: N818 - told in one sentence
     """The run says nothing: a tool is missing, or an answer was not what it should be."""
 
 
-def compiled(name: str, folder: Path, *flags: str) -> Path:
-    """Compile one of the small C sources. Raises Void without a compiler."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        raise Void("make bench needs a C compiler as `cc`; on Debian: apt-get install gcc libc6-dev")
-    built = folder / name
-    source = ROOT / "benchmarks" / f"{name}.c"
-    subprocess.run([compiler, "-O2", *flags, "-o", built, source, "-ldl"], check=True)  # noqa: S603 - our own source
-    return built
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Workers that serve on one port."""
+
+    port: int
+    pids: tuple[int, ...]
 
 
-class Bench:
-    """One machine to measure on: servers, a database with members, a generator."""
+class Machine:
+    """A folder for everything, and the generator."""
 
-    def __init__(self, folder: Path, servers: EmbeddedServers, database_url: str, members: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._load = compiled("load", folder)
-        self.environ = {
-            "PATH": os.environ["PATH"],
-            "LEKETONG_HOME": str(folder),
-            "DATABASE_URL": database_url,
-            "REDIS_URL": servers.redis_url,
-            "WECHAT_APPID": "wxbench",
-            "WECHAT_SECRET": "bench",
-            "WECHAT_TOKEN": "bench",
-            "WECHAT_AES_KEY": "b" * 43,
-            "WECHAT_BASE_URL": "http://127.0.0.1:9",
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "DATA_KEYS": "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
-            "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
-        }
-        (folder / "metrics").mkdir(exist_ok=True)
-        tokens = MemberTokens(settings.from_environment(self.environ).secret_keys)
-        at = clock.now()
-        self.tokens = [tokens.give(MemberRef(number, 0), at)[0] for number in range(1, members + 1)]
+        self._load = self.compiled("load")
         self._files = 0
+
+    def compiled(self, name: str, *flags: str) -> Path:
+        """Compile one of the small C sources. Raises Void without a compiler."""
+        compiler = shutil.which("cc")
+        if compiler is None:
+            raise Void("a C compiler is needed as `cc`; on Debian: apt-get install gcc libc6-dev")
+        built = self.folder / name
+        source = ROOT / "benchmarks" / f"{name.partition('.')[0]}.c"
+        subprocess.run([compiler, "-O2", *flags, "-o", built, source, "-ldl"], check=True)  # noqa: S603 - our own source
+        return built
 
     def requests(self, items: Sequence[bytes]) -> Path:
         """Write requests for the generator."""
@@ -89,31 +102,13 @@ class Bench:
                 file.write(struct.pack("<I", len(item)) + item)
         return path
 
-    def checkins(self, members: Sequence[int], round_name: str) -> Path:
-        """Write a check-in for each member, each with a key of its own."""
-        return self.requests(
-            [
-                b"POST /mp/v1/games/checkin/plays HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-                b"Content-Length: 2\r\nAuthorization: Bearer %b\r\nIdempotency-Key: %b-%08d\r\n\r\n{}"
-                % (self.tokens[number].encode(), round_name.encode(), number)
-                for number in members
-            ]
-        )
-
-    def homes(self, members: Sequence[int]) -> Path:
-        """Write a look at home for each member."""
-        return self.requests(
-            [
-                b"GET /mp/v1/home HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %b\r\n\r\n"
-                % self.tokens[number].encode()
-                for number in members
-            ]
-        )
-
-    def load(self, port: int, requests: Path, *, expected: str, connections: int = 64) -> Measured:
-        """Send the requests. Raises Void when any answer has another status than ``expected``."""
+    def load(self, port: int, requests: Path, expected: str) -> Measured:
+        """Send the requests over 64 connections. Raises Void when any answer has another status than ``expected``."""
         done = subprocess.run(  # noqa: S603 - our own program
-            [self._load, str(port), str(connections), requests], capture_output=True, check=False, timeout=300
+            [self._load, str(port), str(CONNECTIONS), requests],
+            capture_output=True,
+            check=False,
+            timeout=LOAD_SECONDS_MAX,
         )
         if done.returncode:
             raise Void(done.stderr.decode())
@@ -123,17 +118,17 @@ class Bench:
         return measured
 
     @contextmanager
-    def serving(self, module: str, workers: int = 1) -> Iterator[int]:
-        """Serve a module's application on a free port while inside; give the port."""
+    def serving(self, module: str, environ: dict[str, str] | None = None, workers: int = 1) -> Iterator[Serving]:
+        """Serve a module's application on a free port while inside."""
         with socket.create_server(("127.0.0.1", 0), backlog=4096) as bound:
             port = bound.getsockname()[1]
-            arguments = [str(bound.fileno())] if module == "benchmarks.bare" else ["--fd", str(bound.fileno())]
+            arguments = [str(bound.fileno())] if module == BARE else ["--fd", str(bound.fileno())]
             with (self.folder / f"{module}.log").open("ab") as log:
                 children = [
                     subprocess.Popen(  # noqa: S603 - our own program
                         [sys.executable, "-m", module, *arguments],
                         cwd=ROOT,
-                        env=self.environ,
+                        env=environ or {"PATH": os.environ["PATH"]},
                         stdout=log,
                         stderr=log,
                         pass_fds=(bound.fileno(),),
@@ -142,12 +137,100 @@ class Bench:
                 ]
             try:
                 _answering(port)
-                yield port
+                yield Serving(port, tuple(child.pid for child in children))
             finally:
                 for child in children:
                     child.terminate()
                 for child in children:
                     child.wait(WAIT_SECONDS_MAX)
+
+    @contextmanager
+    def servers(self, name: str, *, slow_disk: bool = False) -> Iterator["Servers"]:
+        """Run PostgreSQL and Redis in a home of their own while inside; on request with a disk of 1 ms."""
+        places = embedded.Places(self.folder / name)
+        described = embedded.postgres(places)
+        if slow_disk:
+            library = self.compiled("slow_disk.so", "-shared", "-fPIC")
+            preloaded = {"LD_PRELOAD": str(library), "SLOW_DISK_US": str(SLOW_DISK_US)}
+            described = replace(described, environ=described.environ | preloaded)
+        redis = embedded.redis(places)
+        with ExitStack() as stack:
+            postgres = embedded.start(described)
+            stack.callback(embedded.stop, postgres, described.stop_signal)
+            stack.callback(embedded.stop, embedded.start(redis), redis.stop_signal)
+            yield Servers(places, postgres.pid)
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """A running PostgreSQL and Redis."""
+
+    places: embedded.Places
+    postgres_pid: int
+
+    async def create(self, name: str) -> str:
+        """Create a database with all migrations; give its address."""
+        admin = await asyncpg.connect(**database.credentials(embedded.database_url(self.places, "postgres")))
+        await admin.execute(f"CREATE DATABASE {name}")
+        await admin.close()
+        url = embedded.database_url(self.places, name)
+        await database.migrate(url, lambda _name: None)
+        return url
+
+
+class House:
+    """A database with members, each bound to an outlet of their own, and what its web workers need."""
+
+    def __init__(self, machine: Machine, servers: Servers, url: str, members: int) -> None:
+        self.machine = machine
+        self.url = url
+        self.postgres_pid = servers.postgres_pid
+        metrics = machine.folder / f"metrics-{servers.postgres_pid}-{url.partition('?')[0].rpartition('/')[2]}"
+        metrics.mkdir()
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "LEKETONG_HOME": str(machine.folder),
+            "DATABASE_URL": url,
+            "REDIS_URL": embedded.redis_url(servers.places),
+            "WECHAT_APPID": "wxbench",
+            "WECHAT_SECRET": "bench",
+            "WECHAT_TOKEN": "bench",
+            "WECHAT_AES_KEY": "b" * 43,
+            "WECHAT_BASE_URL": "http://127.0.0.1:9",
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "DATA_KEYS": base64.b64encode(b"b" * 32).decode(),
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        }
+        self._tokens = MemberTokens(settings.from_environment(self.environ).secret_keys)
+        self._at = clock.now()
+        self.members = members
+
+    def serving(self, workers: int = 1) -> AbstractContextManager[Serving]:
+        """Serve the house with so many web workers while inside."""
+        return self.machine.serving("app.server", self.environ, workers)
+
+    def _token(self, number: int) -> bytes:
+        return self._tokens.give(MemberRef(number, 0), self._at)[0].encode()
+
+    def checkins(self, members: Sequence[int], name: str) -> Path:
+        """Write a check-in for each member, each with a key of its own."""
+        return self.machine.requests(
+            [
+                b"POST /mp/v1/games/checkin/plays HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 2\r\nAuthorization: Bearer %b\r\nIdempotency-Key: %b-%08d\r\n\r\n{}"
+                % (self._token(number), name.encode(), number)
+                for number in members
+            ]
+        )
+
+    def homes(self, members: Sequence[int]) -> Path:
+        """Write a look at home for each member."""
+        return self.machine.requests(
+            [
+                b"GET /mp/v1/home HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %b\r\n\r\n" % self._token(number)
+                for number in members
+            ]
+        )
 
 
 def _answering(port: int) -> None:
@@ -164,41 +247,29 @@ def _answering(port: int) -> None:
 
 
 @contextmanager
-def bench(members: int) -> Iterator[Bench]:
-    """Open a bench with so many members, each bound to an outlet of their own."""
+def machine() -> Iterator[Machine]:
+    """Give a machine with a folder that is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="lkb-"))
     folder.chmod(0o755)
     try:
-        with EmbeddedServers(folder) as servers:
-            url = asyncio.run(_prepared(servers, members))
-            yield Bench(folder, servers, url, members)
+        yield Machine(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _prepared(servers: EmbeddedServers, members: int) -> str:
-    admin = await asyncpg.connect(**database.credentials(servers.database_url("postgres")))
-    await admin.execute("CREATE DATABASE bench")
-    await admin.close()
-    url = servers.database_url("bench")
-    await database.migrate(url, lambda _name: None)
+def house(machine: Machine, servers: Servers, members: int) -> House:
+    """Prepare a house with so many members, each bound to an outlet of their own."""
+    return House(machine, servers, asyncio.run(_prepared(servers, members)), members)
+
+
+async def _prepared(servers: Servers, members: int) -> str:
+    url = await servers.create("bench")
     connection = await asyncpg.connect(**database.credentials(url))
-    await connection.execute(
-        "INSERT INTO organisation_nodes (kind, code, name, created_at) VALUES ('plant', 'P', 'P', now())"
-    )
-    await connection.execute(
-        "INSERT INTO outlets (code, name, plant_id, status, created_at, updated_at)"
-        f" SELECT 'B' || n, 'shop ' || n, 1, 'open', now(), now() FROM generate_series(1, {members}) n"
-    )
-    await connection.execute(
-        "INSERT INTO members (openid, current_outlet_id, created_at)"
-        f" SELECT 'o' || n, n, now() FROM generate_series(1, {members}) n"
-    )
-    await connection.execute(
-        "INSERT INTO bindings (outlet_id, member_id, role, way, consent_version, consented_at, bound_at,"
-        " idempotency_key, input_hash)"
-        f" SELECT n, n, 'owner', 'offer', 'bench', now(), now(), 'bench', '' FROM generate_series(1, {members}) n"
-    )
-    await connection.execute("VACUUM ANALYZE")
-    await connection.close()
+    try:
+        for statement in PEOPLE:
+            await connection.execute(statement.format(members=members))
+        await connection.execute("VACUUM ANALYZE")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
     return url
