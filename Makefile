@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser lint bench migration lock clean
+.PHONY: help run test test-browser lint bench bench-scale soak migration lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,6 +29,12 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 
 bench: $(VENV)/.installed-dev ## measure against a bare handler in one run; needs a C compiler
 	@$(BIN)/python -m benchmarks.bench
+
+bench-scale: $(VENV)/.installed-dev ## the million-row figures; needs a C compiler, 25 GB of disk and half an hour
+	@$(BIN)/python -m benchmarks.scale
+
+soak: $(VENV)/.installed-dev ## sixty kills under load, then the tests on PostgreSQL 16
+	@$(BIN)/python -m benchmarks.soak
 
 migration: $(VENV)/.installed-dev ## write the models' changes as a migration: make migration NAME=why
 	@test -n "$(NAME)" || { echo "say why: make migration NAME=add_tiers" >&2; exit 1; }

@@ -46,11 +46,9 @@ async def load(config: Settings, at: datetime) -> str:
     await members.keep_phone(owner, PHONE, "86", at, data_keys)
     with suppress(OwnerExists):
         await _bind(owner, "SH0001", at - timedelta(days=DAYS_BEFORE + 1), data_keys)
-    plays = [
-        Play(owner, f"demo-play-{days}", b"demo", CheckinInput(), at - timedelta(days=days))
-        for days in range(DAYS_BEFORE, 0, -1)
-    ]
-    await checkins.make(plays)
+    for days in range(DAYS_BEFORE, 0, -1):
+        play = Play(owner, f"demo-play-{days}", b"demo", CheckinInput(), at - timedelta(days=days))
+        await checkins.make([play])
     code = await binding_codes.issue("SH0002", None, "card", "demo", at)
     return (
         "  演示账号（微信沙箱里的人，用 openid 换登录码）\n"

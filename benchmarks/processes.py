@@ -31,6 +31,22 @@ def children(pid: int) -> list[int]:
     return found
 
 
+def descendants(pid: int) -> list[int]:
+    """List the living children of a process, and theirs."""
+    found = []
+    for child in children(pid):
+        found += [child, *descendants(child)]
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process still runs: a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def memory_mb(pid: int) -> tuple[float, float]:
     """Tell the resident memory of a process now and at its highest, in MB of 1,000,000 bytes."""
     values = {}

@@ -5,15 +5,15 @@ no transaction run under ``reader()``. Statements of queries.py go to asyncpg it
 shares the same connection.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
-from tortoise.connection import get_connection
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import IntegrityError
-from tortoise.transactions import in_transaction
 
 from loyalty.errors import DatabaseUnavailable, TryAgain
 
@@ -30,6 +30,7 @@ LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -61,18 +62,9 @@ async def begin() -> AsyncIterator[Connection]:
     if _writing.get() is not None:
         raise RuntimeError("a transaction is open already; call set verbs inside it, not entry verbs")
     try:
-        async with in_transaction() as client:
-            # Tortoise keeps the pooled asyncpg connection here; its own methods would turn every row into a dict.
-            connection = cast(Connection, cast(Any, client)._connection)  # noqa: SLF001
-            token = _writing.set(connection)
-            try:
+        async with _lent(_writing) as connection, connection.transaction():
+            with _orm_on(connection):
                 yield connection
-            finally:
-                _writing.reset(token)
-    except LOST as lost:
-        raise DatabaseUnavailable from lost
-    except CROSSED as crossed:
-        raise TryAgain from crossed
     except IntegrityError as broken:
         if isinstance(broken.__cause__, CROSSED):
             raise TryAgain from broken
@@ -113,13 +105,40 @@ async def _lent(role: ContextVar[Connection | None]) -> AsyncIterator[Connection
             connection = cast(Connection, lent)
             token = role.set(connection)
             try:
-                yield connection
+                with _dropped_when_lost(connection):
+                    yield connection
             finally:
                 role.reset(token)
     except LOST as lost:
         raise DatabaseUnavailable from lost
     except CROSSED as crossed:
         raise TryAgain from crossed
+
+
+@contextmanager
+def _orm_on(connection: Connection) -> Iterator[None]:
+    """Have the ORM use a connection on which a transaction is open.
+
+    Tortoise's own in_transaction does the same, but where BEGIN or the release fails, as on a server that was killed,
+    it keeps the connection out of its pool for ever and leaves the ORM on the dead one.
+    """
+    client = TransactionWrapper(cast(AsyncpgDBClient, get_connection("default")))
+    client._connection = connection  # noqa: SLF001 - as Tortoise's own context does
+    token = get_connections().set("default", client)
+    try:
+        yield
+    finally:
+        get_connections().reset(token)
+
+
+@contextmanager
+def _dropped_when_lost(connection: Connection) -> Iterator[None]:
+    """Keep a lost connection out of the pool: its server's last word may be here before its end is."""
+    try:
+        yield
+    except LOST:
+        connection.terminate()
+        raise
 
 
 def writing() -> Connection:

@@ -22,9 +22,15 @@ def broker_url(redis_url: str) -> str:
     return f"redis+socket://{parts.path}?virtual_host={parse_qs(parts.query).get('db', ['0'])[0]}"
 
 
+EXPIRES_SECONDS_MIN = 60.0
+"""A worker that has fallen one run behind, as after a restart of what it uses, finds each run just as the next is sent:
+were it to expire by then, every run would be dropped and the worker would never catch up."""
+
+
 def every(task: str, seconds: float) -> dict[str, Any]:
-    """Schedule a task at a fixed pace; a run that nobody took before the next is due is dropped."""
-    return {"task": task, "schedule": timedelta(seconds=seconds), "options": {"expires": seconds}}
+    """Schedule a task at a fixed pace; a run that nobody took for long is dropped, so no queue grows without end."""
+    expires = max(EXPIRES_SECONDS_MIN, seconds)
+    return {"task": task, "schedule": timedelta(seconds=seconds), "options": {"expires": expires}}
 
 
 def nightly(task: str, hour: int, minute: int) -> dict[str, Any]:

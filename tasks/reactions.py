@@ -21,9 +21,9 @@ CONSUMERS: dict[str, dict[str, Reaction]] = {"engagement": ENGAGEMENT}
 
 
 @celery.task(name="tasks.react", bind=True)
-def react(self: Task[..., Any]) -> int:
+def react(self: Task[..., Any]) -> int | None:
     """Give every consumer its next events."""
-    return runtime.run(self, react_once)
+    return runtime.run_often(self, react_once)
 
 
 async def react_once(_resources: Resources | None = None) -> int:

@@ -82,13 +82,28 @@ def _logging(**_: Any) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def run_often(task: Task[..., Any], body: Callable[[Resources], Awaitable[Result]]) -> Result | None:
+    """Run the body of a task that the schedule repeats within seconds: the next run is the other try."""
+    try:
+        return _run(task, body)
+    except Unavailable:
+        return None
+
+
 def run(task: Task[..., Any], body: Callable[[Resources], Awaitable[Result]]) -> Result:
     """Run a task's body; only Unavailable is tried again, at most RETRIES_MAX times, later each time."""
     try:
-        result = RUNTIME.run(body)
+        return _run(task, body)
     except Unavailable as unavailable:
-        metrics.TASKS.labels(task.name, "unavailable").inc()
         raise task.retry(exc=unavailable, countdown=2 ** (task.request.retries or 0), max_retries=RETRIES_MAX) from None
+
+
+def _run(task: Task[..., Any], body: Callable[[Resources], Awaitable[Result]]) -> Result:
+    try:
+        result = RUNTIME.run(body)
+    except Unavailable:
+        metrics.TASKS.labels(task.name, "unavailable").inc()
+        raise
     except Exception:
         metrics.TASKS.labels(task.name, "failed").inc()
         raise

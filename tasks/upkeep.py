@@ -24,7 +24,7 @@ def heartbeat(self: Task[..., Any]) -> None:
     async def body(resources: Resources) -> None:
         await resources.redis.set(CELERY_HEARTBEAT, "1", ex=HEARTBEAT_SECONDS)
 
-    runtime.run(self, body)
+    runtime.run_often(self, body)
 
 
 @celery.task(name="tasks.make_partitions", bind=True)

@@ -7,7 +7,11 @@ from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.transaction import Transaction
+from tortoise.backends.asyncpg.client import TransactionWrapper
+from tortoise.connection import get_connection
 
+from app import database
 from app.database import credentials
 from loyalty import transactions
 from loyalty.customers import queries as customers
@@ -135,6 +139,39 @@ async def test_a_reader_that_is_killed_is_unavailable_and_the_next_one_works(db:
         await lose()
     async with transactions.reader() as connection:
         assert await connection.fetchval("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("lend", [transactions.begin, transactions.reader, transactions.statements])
+async def test_a_lost_connection_does_not_come_back_to_the_pool(db: str, lend: Callable[[], Any]) -> None:
+    async def lose() -> int:
+        async with lend() as connection:
+            pid: int = await connection.fetchval("SELECT pg_backend_pid()")
+            lost.append(pid)
+            # What a server says when it goes, before its end of the connection is closed.
+            raise asyncpg.CrashShutdownError
+
+    lost: list[int] = []
+    for _ in range(database.POOL_MAX + 1):
+        with pytest.raises(DatabaseUnavailable):
+            await lose()
+    assert len(set(lost)) == database.POOL_MAX + 1
+
+
+async def test_a_begin_that_fails_keeps_no_connection_and_leaves_the_orm_as_it_was(
+    db: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(_transaction: object) -> None:
+        raise asyncpg.ConnectionDoesNotExistError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Transaction, "start", gone)
+        for _ in range(database.POOL_MAX + 1):
+            with pytest.raises(DatabaseUnavailable):
+                await record()
+    async with asyncio.timeout(WAIT_SECONDS):
+        await record()
+    assert not isinstance(get_connection("default"), TransactionWrapper)
+    assert await rows.fetch(db, RECORDED) == [(1,)]
 
 
 async def test_a_lock_that_cannot_be_had_is_try_again(db: str) -> None:
