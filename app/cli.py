@@ -5,8 +5,10 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from app import database, dependencies, house, logs, proofs, stamper, supervisor
+from app import backups, database, dependencies, house, logs, proofs, stamper, supervisor
+from app.backups import BackupFault
 from app.dependencies import DependencyFault
 from app.settings import SettingsError
 from loyalty import clock
@@ -21,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (SettingsError, DependencyFault) as fault:
+    except (SettingsError, DependencyFault, BackupFault) as fault:
         print(f"leketong: {fault}", file=sys.stderr)
     except Refusal as refusal:
         print(f"leketong: {refusal.title}。{refusal.detail}", file=sys.stderr)
@@ -44,7 +46,15 @@ def _parser() -> argparse.ArgumentParser:
     stamp = commands.add_parser("stamper", help="give committed events their positions")
     stamp.set_defaults(run=_stamper)
     prove = commands.add_parser("prove", help="recompute every balance and name each difference")
+    prove.add_argument("--explain", metavar="OUTLET", help="tell one outlet's account entry by entry, by its code")
     prove.set_defaults(run=_prove)
+    backup = commands.add_parser("backup", help="write all facts to one file")
+    backup.add_argument("file", type=Path)
+    backup.set_defaults(run=_backup)
+    restore = commands.add_parser("restore", help="put a backup into an empty or a new database, and prove it")
+    restore.add_argument("file", type=Path)
+    restore.add_argument("--database", metavar="NAME", help="a new database on the same server")
+    restore.set_defaults(run=_restore)
     keys = commands.add_parser("system-key", help="keys of other programs").add_subparsers(required=True)
     add = keys.add_parser("add", help="make a key; the key alone is the last line")
     add.add_argument("name")
@@ -98,8 +108,10 @@ def _stamper(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _prove(_options: argparse.Namespace) -> int:
+def _prove(options: argparse.Namespace) -> int:
     url = _reachable_url()
+    if options.explain is not None:
+        return _explain(url, options.explain)
 
     async def prove() -> list[str]:
         async with database.opened(url, pool_max=1, statement_seconds_max=None):
@@ -110,6 +122,41 @@ def _prove(_options: argparse.Namespace) -> int:
         print(line)
     print(f"发现 {len(differences)} 处差异" if differences else "账目全部一致")
     return 1 if differences else 0
+
+
+def _explain(url: str, outlet_code: str) -> int:
+    async def explain() -> proofs.Explanation | None:
+        async with database.opened(url, pool_max=1):
+            return await proofs.explain(outlet_code)
+
+    explanation = asyncio.run(explain())
+    if explanation is None:
+        print(f"leketong: 没有编码是 {outlet_code} 的门店，请核对编码", file=sys.stderr)
+        return 1
+    for line in proofs.lines_of(outlet_code, explanation):
+        print(line)
+    return 1 if explanation.differences else 0
+
+
+def _backup(options: argparse.Namespace) -> int:
+    size = backups.backup(_reachable_url(), options.file)
+    print(f"已备份到 {options.file}，{size / 1e6:.1f} MB")
+    print("请另存好 DATA_KEYS 和 SECRET_KEY：备份里没有它们，缺了 DATA_KEYS 就读不出手机号")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    restored = backups.restore(_reachable_url(), options.file, options.database)
+    print(f"已恢复 {restored.tables} 张表")
+    if options.database is not None:
+        print(f"要用这个库，请把 DATABASE_URL 里的库名换成 {options.database}")
+    if restored.behind:
+        print(f"还差 {len(restored.behind)} 步升级，请先运行 leketong migrate，再运行 leketong prove")
+        return EXIT_BEHIND
+    for one in restored.differences:
+        print(f"{one.proof}: {one.what}")
+    print(f"发现 {len(restored.differences)} 处差异" if restored.differences else "账目全部一致")
+    return 1 if restored.differences else 0
 
 
 def _add_system_key(options: argparse.Namespace) -> int:

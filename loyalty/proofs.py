@@ -1,6 +1,6 @@
 """The form of a proof: a named thing that must always be true, and the differences it finds."""
 
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 
@@ -14,5 +14,11 @@ class Difference(msgspec.Struct, frozen=True):
     what: str
 
 
-Proof = Callable[[], Awaitable[list[Difference]]]
-"""Finds differences, at most DIFFERENCES_MAX. Runs under transactions.reader()."""
+class Proof(Protocol):
+    """Finds differences of one outlet, or of all, at most DIFFERENCES_MAX. Runs under transactions.reader()."""
+
+    __name__: str
+
+    async def __call__(self, outlet_id: int | None = None) -> list[Difference]:
+        """Find them."""
+        ...

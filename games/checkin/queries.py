@@ -144,15 +144,36 @@ async def store(
     return {row["n"]: row["balance"] for row in rows}
 
 
-async def unpaid(limit: int) -> list[asyncpg.Record]:
-    """Find check-ins without their ledger entry, or with another number of points, at most ``limit``."""
+async def unpaid(limit: int, outlet_id: int | None = None) -> list[asyncpg.Record]:
+    """Find check-ins, of one outlet or all, without their ledger entry or with other points, at most ``limit``."""
     return await reading().fetch(
         """
         SELECT c.id, c.points, e.points AS paid FROM checkins c
           LEFT JOIN ledger_entries e
             ON e.source_kind = 'checkin' AND e.source_id = c.id::text AND e.kind = 'accrual'
            AND e.outlet_id = c.outlet_id
-         WHERE e.points IS DISTINCT FROM c.points ORDER BY c.id LIMIT $1
+         WHERE e.points IS DISTINCT FROM c.points AND ($2::bigint IS NULL OR c.outlet_id = $2)
+         ORDER BY c.id LIMIT $1
         """,
         limit,
+        outlet_id,
+    )
+
+
+async def broken_streaks(limit: int, outlet_id: int | None = None) -> list[asyncpg.Record]:
+    """Find streaks, of one outlet or all, that are not what the outlet's check-ins say, at most ``limit``."""
+    return await reading().fetch(
+        """
+        SELECT coalesce(s.outlet_id, c.outlet_id) AS outlet_id, s.last_on, s.streak_days, s.checkins,
+               c.last_on AS made_on, l.streak_days AS made_days, c.checkins AS made
+          FROM checkin_streaks s
+          FULL JOIN (SELECT outlet_id, max(business_date) AS last_on, count(*) AS checkins FROM checkins
+                      GROUP BY outlet_id) c ON c.outlet_id = s.outlet_id
+          LEFT JOIN checkins l ON l.outlet_id = c.outlet_id AND l.business_date = c.last_on
+         WHERE (s.last_on, s.streak_days, s.checkins) IS DISTINCT FROM (c.last_on, l.streak_days, c.checkins)
+           AND ($2::bigint IS NULL OR coalesce(s.outlet_id, c.outlet_id) = $2)
+         ORDER BY 1 LIMIT $1
+        """,
+        limit,
+        outlet_id,
     )

@@ -79,6 +79,26 @@ def row_of(n: int, one: Accrual) -> AccrualRow:
     )
 
 
+class Line(msgspec.Struct, frozen=True):
+    """An entry, and what all entries up to it sum to."""
+
+    entry: Entry
+    balance_after: int
+
+
+class Story(msgspec.Struct, frozen=True):
+    """How an outlet's points came to be what they are."""
+
+    outlet_id: int
+    outlet_name: str
+    account: Account | None
+    """None when it never had points."""
+    opening: int
+    """What the entries before the first of ``entries`` sum to."""
+    entries: list[Line]
+    """Oldest first."""
+
+
 async def accrue(many: Sequence[Accrual]) -> list[Accrued]:
     """Pay points. Set verb: one statement however many; RuntimeError outside a transaction.
 
@@ -108,6 +128,22 @@ async def account_of(member: MemberRef) -> tuple[Account, list[Expiring]]:
         standing = await standings.require(member)
         account = (await accounts([standing.outlet_id]))[standing.outlet_id]
         return account, [Expiring(**row) for row in await queries.expiring(standing.outlet_id)]
+
+
+async def story_of(outlet_code: str, limit: int) -> Story | None:
+    """Read an outlet's account and its last ``limit`` entries. Needs a reader. None for an unknown outlet."""
+    rows = await queries.story(outlet_code, limit)
+    if not rows:
+        return None
+    first = rows[0]
+    account = None if first["balance"] is None else Account(first["balance"], first["pending"], first["owed"])
+    lines = [
+        Line(Entry(row["entry_id"], *(row[name] for name in Entry.__struct_fields__[1:])), int(row["balance_after"]))
+        for row in rows
+        if row["entry_id"] is not None
+    ]
+    opening = lines[0].balance_after - lines[0].entry.points + lines[0].entry.owed_repaid if lines else 0
+    return Story(first["outlet_id"], first["name"], account, opening, lines)
 
 
 async def entries_of(member: MemberRef, before_id: int | None, limit: int) -> list[Entry]:

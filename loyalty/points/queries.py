@@ -125,33 +125,60 @@ async def entries(outlet_id: int, before_id: int | None, limit: int) -> list[asy
     )
 
 
-async def differences(limit: int) -> list[asyncpg.Record]:
-    """Find accounts whose balance or lots are not what their entries say, at most ``limit``."""
+async def differences(limit: int, outlet_id: int | None = None) -> list[asyncpg.Record]:
+    """Find accounts, of one outlet or all, whose balance or lots are not what their entries say, at most ``limit``."""
     return await reading().fetch(
         """
         WITH said AS (
-            SELECT outlet_id, sum(points - owed_repaid) AS balance FROM ledger_entries GROUP BY outlet_id
+            SELECT outlet_id, sum(points - owed_repaid) AS balance FROM ledger_entries
+             WHERE $2::bigint IS NULL OR outlet_id = $2 GROUP BY outlet_id
         ), kept AS (
-            SELECT outlet_id, sum(points_left) AS points_left FROM points_lots GROUP BY outlet_id
+            SELECT outlet_id, sum(points_left) AS points_left FROM points_lots
+             WHERE $2::bigint IS NULL OR outlet_id = $2 GROUP BY outlet_id
         )
         SELECT coalesce(a.outlet_id, s.outlet_id, k.outlet_id) AS outlet_id,
                a.balance AS account, s.balance AS entries, k.points_left AS lots
-          FROM points_accounts a
+          FROM (SELECT outlet_id, balance FROM points_accounts WHERE $2::bigint IS NULL OR outlet_id = $2) a
           FULL JOIN said s ON s.outlet_id = a.outlet_id
           FULL JOIN kept k ON k.outlet_id = coalesce(a.outlet_id, s.outlet_id)
          WHERE coalesce(a.balance, 0) <> coalesce(s.balance, 0) OR coalesce(a.balance, 0) <> coalesce(k.points_left, 0)
          ORDER BY 1 LIMIT $1
         """,
         limit,
+        outlet_id,
     )
 
 
-async def orphans(limit: int) -> list[asyncpg.Record]:
-    """Find accounts of outlets that do not exist, at most ``limit``."""
+async def orphans(limit: int, outlet_id: int | None = None) -> list[asyncpg.Record]:
+    """Find accounts, of one outlet or all, of outlets that do not exist, at most ``limit``."""
     return await reading().fetch(
         """
         SELECT a.outlet_id FROM points_accounts a
-         WHERE NOT EXISTS (SELECT FROM outlets o WHERE o.id = a.outlet_id) ORDER BY 1 LIMIT $1
+         WHERE NOT EXISTS (SELECT FROM outlets o WHERE o.id = a.outlet_id)
+           AND ($2::bigint IS NULL OR a.outlet_id = $2)
+         ORDER BY 1 LIMIT $1
         """,
+        limit,
+        outlet_id,
+    )
+
+
+async def story(outlet_code: str, limit: int) -> list[asyncpg.Record]:
+    """Read an outlet by its code with its account and its last entries, oldest first, each with the sum up to it.
+
+    One row without an entry for an outlet that has none; no row for an unknown outlet.
+    """
+    return await reading().fetch(
+        """
+        SELECT o.id AS outlet_id, o.name, a.balance, a.pending, a.owed, e.*
+          FROM outlets o
+          LEFT JOIN points_accounts a ON a.outlet_id = o.id
+          LEFT JOIN LATERAL (
+              SELECT id AS entry_id, at, kind, points, owed_repaid, expires_on, source_kind, source_id, rule, why,
+                     sum(points - owed_repaid) OVER (ORDER BY id) AS balance_after
+                FROM ledger_entries WHERE outlet_id = o.id ORDER BY id DESC LIMIT $2) e ON true
+         WHERE o.code = $1 ORDER BY e.entry_id
+        """,
+        outlet_code,
         limit,
     )

@@ -42,16 +42,16 @@ async def test_honest_work_is_clean(worked: str) -> None:
         ),
         (
             "DELETE FROM points_lots WHERE outlet_id = 1",
-            [("points.balances", "outlet 1: account 5, entries 5, lots None")],
+            [("points.balances", "outlet 1: account 5, entries 5, lots none")],
         ),
         (
             "DELETE FROM points_accounts WHERE outlet_id = 1",
-            [("points.balances", "outlet 1: account None, entries 5, lots 5")],
+            [("points.balances", "outlet 1: account none, entries 5, lots 5")],
         ),
         (
             "DELETE FROM ledger_entries WHERE outlet_id = 1",
             [
-                ("points.balances", "outlet 1: account 5, entries None, lots 5"),
+                ("points.balances", "outlet 1: account 5, entries none, lots 5"),
                 ("checkin.paid", "check-in 1: 5 points promised, 0 paid"),
             ],
         ),
@@ -68,7 +68,26 @@ async def test_honest_work_is_clean(worked: str) -> None:
         ),
         (
             "UPDATE checkins SET outlet_id = 3 WHERE outlet_id = 2",
-            [("checkin.paid", "check-in 2: 5 points promised, 0 paid")],
+            [
+                ("checkin.paid", "check-in 2: 5 points promised, 0 paid"),
+                (
+                    "checkin.streaks",
+                    "outlet 2: streak 1 on 2026-11-04 after 1 check-ins; made 0 on no day after 0",
+                ),
+                (
+                    "checkin.streaks",
+                    "outlet 3: streak 0 on no day after 0 check-ins; made 1 on 2026-11-04 after 1",
+                ),
+            ],
+        ),
+        (
+            "UPDATE checkin_streaks SET streak_days = 2, checkins = 2 WHERE outlet_id = 1",
+            [
+                (
+                    "checkin.streaks",
+                    "outlet 1: streak 2 on 2026-11-04 after 2 check-ins; made 1 on 2026-11-04 after 1",
+                )
+            ],
         ),
         (
             "INSERT INTO points_accounts (outlet_id) VALUES (9)",

@@ -1,0 +1,172 @@
+"""A backup and its way back: proved, going on where it was, whole or not at all."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from app.database import credentials, on_same_server
+from games.checkin import checkins
+from loyalty.customers.personal import DataKeys
+from loyalty.events import queries as events
+from tests import factories, rows
+from tests.conftest import ROOT
+
+AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
+REPEAT = """
+import asyncio, sys
+from datetime import UTC, datetime
+from app import database
+from games.base import Play
+from games.checkin import checkins
+from loyalty.customers.standings import MemberRef
+from games.checkin.checkins import CheckinInput
+
+async def main():
+    async with database.opened(sys.argv[1], pool_max=1):
+        play = Play(MemberRef(int(sys.argv[2]), 0), "key-before-backup", b"input", CheckinInput(), datetime.now(UTC))
+        (answer,) = await checkins.make([play])
+        print(answer.repeated, answer.outcome.points, answer.balance_points)
+
+asyncio.run(main())
+"""
+
+
+def ended(url: str, *arguments: str) -> tuple[int, list[str], str]:
+    """Run a command to its end; give its exit status, the lines that it printed, and its complaint."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def leketong(url: str, *arguments: str) -> tuple[int, list[str], str]:
+    """Run a `leketong` command to its end."""
+    return ended(url, "-m", "app.cli", *arguments)
+
+
+async def stamp_again(url: str) -> list[tuple[object, ...]]:
+    """Stamp what waits in a database; give its feed."""
+    connection = await asyncpg.connect(**credentials(url))
+    try:
+        await events.stamp(connection, AT, date(2026, 11, 4))
+    finally:
+        await connection.close()
+    return await rows.fetch(
+        url, "SELECT position::int, subject FROM event_log WHERE feed = 'engagement' ORDER BY position"
+    )
+
+
+async def test_what_comes_back_is_proved_and_goes_on(db: str, data_keys: DataKeys, tmp_path: Path) -> None:
+    codes = [await factories.outlet(AT, data_keys) for _ in range(3)]
+    people = [await factories.bound(code, AT, data_keys) for code in codes]
+    await checkins.make([factories.play(people[0], AT, "key-before-backup")])
+    await factories.stamped(db, AT)
+    await checkins.make([factories.play(people[1], AT)])
+    file = tmp_path / "house.backup"
+    status, told, complaint = leketong(db, "backup", str(file))
+    assert (status, complaint) == (0, "")
+    assert told[0].startswith(f"已备份到 {file}，")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["house.backup"]
+    # What happens later is not in it.
+    await checkins.make([factories.play(people[2], AT)])
+    before = await rows.picture(db)
+    status, told, complaint = leketong(db, "restore", str(file), "--database", "came_back")
+    assert (status, complaint) == (0, "")
+    assert told[-1] == "账目全部一致"
+    assert "要用这个库，请把 DATABASE_URL 里的库名换成 came_back" in told
+    assert await rows.picture(db) == before
+    url = on_same_server(db, "came_back")
+    assert await rows.fetch(url, "SELECT outlet_id::int, balance::int FROM points_accounts ORDER BY 1") == [
+        (1, 5),
+        (2, 5),
+    ]
+    assert await stamp_again(url) == [(1, codes[0]), (2, codes[1])]
+    assert ended(url, "-c", REPEAT, url, str(people[0].id)) == (0, ["True 5 5"], "")
+    assert leketong(url, "prove") == (0, ["账目全部一致"], "")
+    taken = leketong(db, "restore", str(file), "--database", "came_back")
+    assert taken == (1, [], "leketong: 数据库 came_back 已经有了，请换一个名字\n")
+    await rows.execute(db, "DROP DATABASE came_back")
+
+
+async def test_a_file_that_is_there_and_a_used_database_are_left_alone(db: str, tmp_path: Path) -> None:
+    file = tmp_path / "house.backup"
+    assert leketong(db, "backup", str(file))[0] == 0
+    written = file.read_bytes()
+    assert leketong(db, "backup", str(file)) == (1, [], f"leketong: {file} 已经有了，请换一个文件名\n")
+    assert file.read_bytes() == written
+    before = await rows.picture(db)
+    assert leketong(db, "restore", str(file)) == (
+        1,
+        [],
+        "leketong: 这个数据库里已经有数据，不能覆盖；加 --database 新库名，恢复到同一台服务器的新库里\n",
+    )
+    assert await rows.picture(db) == before
+
+
+@pytest.mark.parametrize("fault", ["missing", "text", "cut"])
+async def test_what_is_no_whole_backup_is_refused_and_leaves_no_database(db: str, fault: str, tmp_path: Path) -> None:
+    file = tmp_path / "house.backup"
+    if fault == "text":
+        file.write_text("这不是备份")
+    elif fault == "cut":
+        assert leketong(db, "backup", str(file))[0] == 0
+        file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+    status, told, complaint = await asyncio.to_thread(leketong, db, "restore", str(file), "--database", "came_back")
+    assert (status, told) == (1, [])
+    assert complaint.startswith("leketong: ")
+    assert await rows.fetch(db, "SELECT count(*) FROM pg_database WHERE datname = 'came_back'") == [(0,)]
+
+
+@pytest.mark.parametrize("name", ["Came", "1st", "a-b", "a;b", ""])
+async def test_a_name_that_is_none_is_refused(db: str, name: str, tmp_path: Path) -> None:
+    status, told, complaint = leketong(db, "restore", str(tmp_path / "x"), "--database", name)
+    assert (status, told) == (1, [])
+    assert complaint == "leketong: --database 请用小写字母开头的英文名，可带数字和下划线，最多 63 个字符\n"
+
+
+async def test_a_folder_that_is_not_there_is_named(db: str, tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "house.backup"
+    assert leketong(db, "backup", str(file)) == (
+        1,
+        [],
+        f"leketong: {file} 写不进去：No such file or directory\n",
+    )
+
+
+async def test_an_account_is_explained_entry_by_entry(db: str, data_keys: DataKeys) -> None:
+    code = await factories.outlet(AT, data_keys)
+    owner = await factories.bound(code, AT, data_keys)
+    assert leketong(db, "prove", "--explain", code)[1][1:] == ["还没有积分账户", "还没有积分记录", "这家店的账目一致"]
+    await checkins.make([factories.play(owner, AT)])
+    status, told, complaint = leketong(db, "prove", "--explain", code)
+    assert (status, complaint) == (0, "")
+    assert told[1:] == [
+        "账户：可用 5 分，待入账 0 分，欠 0 分",
+        (
+            "2026-11-04 10:00:00  +5 → 5  连续签到第 1 天，得 5 分，2027-11-30 到期"
+            "  [accrual checkin 1, checkin_ladder:built_in]"
+        ),
+        "这家店的账目一致",
+    ]
+    await rows.execute(db, "UPDATE points_accounts SET balance = 9")
+    status, told, complaint = leketong(db, "prove", "--explain", code)
+    assert (status, complaint) == (1, "")
+    assert told[-2:] == ["points.balances: outlet 1: account 9, entries 5, lots 5", "发现 1 处差异"]
+    assert leketong(db, "prove", "--explain", "NOBODY") == (
+        1,
+        [],
+        "leketong: 没有编码是 NOBODY 的门店，请核对编码\n",
+    )
