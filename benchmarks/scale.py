@@ -1,0 +1,146 @@
+"""`make bench-scale`: check-in and home in a house of 2,000,000 outlets against one of 10,000, in one run."""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import time
+from contextlib import ExitStack
+
+import asyncpg
+
+from app import database, proofs
+from benchmarks import bench
+from benchmarks.figures import Figure, median, show
+from benchmarks.houses import PEOPLE, House, Machine, Serving, Void
+
+SMALL_OUTLETS = 10_000
+LARGE_OUTLETS = 2_000_000
+DAYS = 10
+"""Check-ins of each outlet before today, each with its ledger entry."""
+CHUNK_OUTLETS = 250_000
+ROUNDS = 29
+REQUESTS = 330
+BYTES_AN_OUTLET = 12_000
+"""Tables and indexes, and as much again for the write-ahead log while they are loaded."""
+
+HISTORY = """
+    WITH days AS (
+        SELECT o AS outlet_id, (now() AT TIME ZONE 'Asia/Shanghai')::date - {days} - 1 + d AS on_date, d AS streak_days
+          FROM generate_series({first}, {last}) o, generate_series(1, {days}) d
+    ), made AS (
+        INSERT INTO checkins (outlet_id, business_date, member_id, at, streak_days, points, idempotency_key, input_hash)
+        SELECT outlet_id, on_date, outlet_id, on_date + time '04:00', streak_days, 5, 'history-' || on_date, ''
+          FROM days ORDER BY streak_days, outlet_id
+        RETURNING id, outlet_id, at
+    )
+    INSERT INTO ledger_entries (outlet_id, member_id, kind, points, owed_repaid, expires_on, source_kind, source_id,
+                                rule, why, at)
+    SELECT outlet_id, outlet_id, 'accrual', 5, 0, '{expires_on}', 'checkin', id::text, 'checkin_ladder:built_in',
+           '连续签到，得 5 分', at
+      FROM made
+"""
+SUMS = (
+    """
+    INSERT INTO points_accounts (outlet_id, balance) SELECT n, 5 * {days} FROM generate_series(1, {outlets}) n
+    """,
+    """
+    INSERT INTO points_lots (outlet_id, expires_on, points_left)
+    SELECT n, '{expires_on}', 5 * {days} FROM generate_series(1, {outlets}) n
+    """,
+    """
+    INSERT INTO checkin_streaks (outlet_id, last_on, streak_days, checkins)
+    SELECT n, (now() AT TIME ZONE 'Asia/Shanghai')::date - 1, {days}, {days} FROM generate_series(1, {outlets}) n
+    """,
+)
+EXPIRES_ON = "2099-12-31"
+
+
+async def load(url: str, outlets: int) -> None:
+    """Fill an empty database with outlets that have checked in on each of the last DAYS days."""
+    connection = await asyncpg.connect(**database.credentials(url))
+    try:
+        await connection.execute("SET synchronous_commit = off")
+        for statement in PEOPLE:
+            await connection.execute(statement.format(members=outlets))
+        for first in range(1, outlets + 1, CHUNK_OUTLETS):
+            last = min(first + CHUNK_OUTLETS - 1, outlets)
+            await connection.execute(HISTORY.format(first=first, last=last, days=DAYS, expires_on=EXPIRES_ON))
+            print(f"loaded {last} of {outlets} outlets", file=sys.stderr, flush=True)
+        for statement in SUMS:
+            await connection.execute(statement.format(outlets=outlets, days=DAYS, expires_on=EXPIRES_ON))
+        await connection.execute("VACUUM ANALYZE")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+
+
+async def prove(url: str) -> tuple[float, int]:
+    """Run every proof; tell how long it took and how many differences it found."""
+    async with database.opened(url, pool_max=1, statement_seconds_max=None):
+        started = time.monotonic()
+        found = await proofs.prove()
+        return time.monotonic() - started, len(found)
+
+
+def measure(machine: Machine, house: House, serving: Serving, members: list[int], number: int) -> tuple[float, float]:
+    """Let members check in and look at home; return both rates."""
+    checkins = machine.load(serving.port, house.checkins(members, f"round{number}"), "201")
+    homes = machine.load(serving.port, house.homes(members), "200")
+    return checkins.rate, homes.rate
+
+
+def run(machine: Machine, outlets: int) -> None:
+    """Prepare both houses on one server, measure them in turn, and show."""
+    free = shutil.disk_usage(machine.folder).free
+    needed = outlets * BYTES_AN_OUTLET
+    if free < needed:
+        raise Void(f"{needed / 1e9:.0f} GB of disk are needed in {machine.folder}; {free / 1e9:.0f} are free")
+    with ExitStack() as stack:
+        servers = stack.enter_context(machine.servers("scale"))
+        sizes = {"small": SMALL_OUTLETS, "large": outlets}
+        loaded: dict[str, float] = {}
+        found: dict[str, tuple[House, Serving]] = {}
+        for name, size in sizes.items():
+            started = time.monotonic()
+            url = asyncio.run(servers.create(name))
+            asyncio.run(load(url, size))
+            loaded[name] = round(time.monotonic() - started)
+            house = House(machine, servers, url, size)
+            found[name] = house, stack.enter_context(house.serving())
+        people = {name: random.sample(range(1, size + 1), (ROUNDS + 1) * REQUESTS) for name, size in sizes.items()}
+        rates: dict[str, list[tuple[float, float]]] = {name: [] for name in sizes}
+        for number in range(ROUNDS + 1):
+            # In turn, and each first every other time; the first round only warms up.
+            for name in sorted(sizes, reverse=number % 2 == 0):
+                house, serving = found[name]
+                mine = people[name][number * REQUESTS : (number + 1) * REQUESTS]
+                rates[name].append(measure(machine, house, serving, mine, number))
+        seconds, differences = asyncio.run(prove(found["large"][0].url))
+    small, large = rates["small"][1:], rates["large"][1:]
+    about: dict[str, object] = {"outlets": outlets, "ledger_entries": outlets * DAYS, "loaded_s": loaded}
+    for place, name in enumerate(("checkin", "home")):
+        ratios = [one[place] / other[place] for one, other in zip(small, large, strict=True)]
+        detail = {
+            **about,
+            "rounds": [round(ratio, 3) for ratio in ratios],
+            "small_rate": median([one[place] for one in small], 0),
+            "large_rate": median([one[place] for one in large], 0),
+        }
+        must = 1.2 if name == "checkin" else None
+        show(Figure(f"{name}_growth", median(ratios), "times slower", must, None, detail, lower_is_better=True))
+    detail = {**about, "differences": differences}
+    show(Figure("prove_s", round(seconds, 1), "s", None, None, detail, lower_is_better=True))
+
+
+def main() -> int:
+    """Run the bench."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
+    parser.add_argument("--outlets", type=int, default=LARGE_OUTLETS, help="of the large house")
+    options = parser.parse_args()
+    return bench.main(lambda machine: run(machine, options.outlets))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
