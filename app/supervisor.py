@@ -24,6 +24,7 @@ from app.watching import READY_SECONDS_MAX, Interrupted, Supervisor, say, step
 
 ROOT = Path(__file__).parent.parent
 PORTS_TRIED = 50
+LEFT_PORT_SECONDS_MAX = 5.0
 LOCAL = "127.0.0.1"
 
 
@@ -56,7 +57,12 @@ def _run(supervisor: Supervisor, home: Path, environ: dict[str, str]) -> None:
     places = Places(home)
     sandboxed = not environ.get("WECHAT_APPID")
     host = environ.get("HOST") or LOCAL
-    with listen(environ, "PORT", 8000, host) as web, listen(environ, "SANDBOX_PORT", 8001, LOCAL) as sandbox:
+    # Left behind by a supervisor that was killed: its workers may still be ending, with the port in their hands.
+    patience = LEFT_PORT_SECONDS_MAX if (home / "house.json").exists() else 0.0
+    with (
+        listen(environ, "PORT", 8000, host, patience) as web,
+        listen(environ, "SANDBOX_PORT", 8001, LOCAL, patience) as sandbox,
+    ):
         web_url = f"http://{host}:{web.getsockname()[1]}"
         sandbox_url = f"http://{LOCAL}:{sandbox.getsockname()[1]}"
         environ |= {"LEKETONG_HOME": str(home), "PORT": str(web.getsockname()[1])}
@@ -227,8 +233,12 @@ def _add_celery(supervisor: Supervisor, home: Path, python: Callable[..., Child]
     supervisor.stop_first("web")
 
 
-def listen(environ: Mapping[str, str], name: str, default: int, host: str) -> socket.socket:
+def listen(
+    environ: Mapping[str, str], name: str, default: int, host: str, patience_seconds: float = 0.0
+) -> socket.socket:
     """Listen on the port that the variable asks for, else on the default or the next free one.
+
+    A port that is taken is waited for, so long as ``patience_seconds`` last.
 
     Raises PortFault for a port that was asked for and is taken, or a host that is not ours, and SettingsError for a
     port that is none.
@@ -237,14 +247,19 @@ def listen(environ: Mapping[str, str], name: str, default: int, host: str) -> so
     if text and (not text.isascii() or not text.isdigit() or int(text) > settings.PORT_MAX):
         raise SettingsError(f"{name} must be a whole number from 0 to {settings.PORT_MAX}")
     wanted = [int(text)] if text else list(range(default, default + PORTS_TRIED))
-    for port in wanted:
+    deadline = time.monotonic() + patience_seconds
+    while wanted:
         try:
-            bound = socket.create_server((host, port), backlog=4096)
+            bound = socket.create_server((host, wanted[0]), backlog=4096)
         except OSError as fault:
             if fault.errno == errno.EADDRINUSE:
+                if time.monotonic() < deadline:
+                    time.sleep(0.05)
+                else:
+                    del wanted[0]
                 continue
             why = str(fault.strerror).partition(" (")[0]
-            raise PortFault(f"不能在 {host} 的 {port} 端口上监听（{why}），请检查 HOST 和 {name}") from None
+            raise PortFault(f"不能在 {host} 的 {wanted[0]} 端口上监听（{why}），请检查 HOST 和 {name}") from None
         bound.set_inheritable(True)
         return bound
     if text:

@@ -22,11 +22,14 @@ from loyalty.customers.standings import MemberRef
 CLIENTS = 16
 PAUSE_SECONDS = 0.05
 """A client's pause between two requests: 16 clients send some 250 a second, so kills meet requests in every state."""
+REPEATED_SHARE = 0.1
+"""So many acknowledged check-ins are asked for once more: the answer must be the same."""
 ANSWER_SECONDS_MAX = 5.0
 TRIES_MAX = 400
 BACK_SECONDS_MAX = 30.0
 MOMENT_SECONDS_MAX = 1.5
 FEED_PAGE = 1_000
+OK = 200
 
 PEOPLE = """
     WITH shop AS (
@@ -112,14 +115,19 @@ class Trial:
                 while not self._stopping.is_set():
                     told = await self._check_in(http)
                     log.write(msgspec.json.encode(told) + b"\n")
+                    if told.status == OK or self._random.random() < REPEATED_SHARE:
+                        again = await self._ask(http, told.key, told.member_id, told.outlet_code)
+                        log.write(msgspec.json.encode(again) + b"\n")
                     await asyncio.sleep(PAUSE_SECONDS)
 
     async def _check_in(self, http: httpx.AsyncClient) -> Acknowledged:
         """Check the next outlet in, with one key however often it takes. Raises NotThere after TRIES_MAX."""
         member_id, outlet_code = next(self._people)
+        return await self._ask(http, f"{outlet_code}-{self._random.getrandbits(64):016x}", member_id, outlet_code)
+
+    async def _ask(self, http: httpx.AsyncClient, key: str, member_id: int, outlet_code: str) -> Acknowledged:
         if self._tokens is None:
             raise RuntimeError("the trial was not opened")
-        key = f"{outlet_code}-{self._random.getrandbits(64):016x}"
         headers = {
             "Authorization": f"Bearer {self._tokens.give(MemberRef(member_id, 0), clock.now())[0]}",
             "Idempotency-Key": key,
@@ -128,10 +136,17 @@ class Trial:
         for _ in range(TRIES_MAX):
             with suppress(httpx.TransportError):
                 answer = await http.post("/mp/v1/games/checkin/plays", json={}, headers=headers)
-                if answer.status_code in {200, 201}:
-                    outcome = answer.json()["outcome"]
+                if answer.status_code in {OK, 201}:
+                    body = answer.json()
+                    outcome = body["outcome"]
                     return Acknowledged(
-                        key, member_id, outlet_code, answer.status_code, outcome["streak_days"], outcome["points"]
+                        key,
+                        member_id,
+                        outlet_code,
+                        answer.status_code,
+                        outcome["streak_days"],
+                        outcome["points"],
+                        body["repeated"],
                     )
                 said = answer.text
                 if answer.status_code not in {429, 503}:
@@ -187,7 +202,7 @@ class Trial:
         proved = self.household.command("prove")
         self.household.stop()
         return Verdict(
-            len(acknowledged),
+            len({(one.member_id, one.key) for one in acknowledged}),
             len(stored),
             differences(acknowledged, stored, told),
             "" if proved.returncode == 0 else proved.stdout + proved.stderr,

@@ -3,6 +3,12 @@
 A flush starts when the one before has returned, never by a timer: an idle system answers at once, a busy one gathers
 what came in meanwhile. So the cost of a commit is shared by as many requests as wait for it.
 
+Answers are handed out in the order of the items, a few in each turn of the loop. Handed out all at once, the requests
+they end and the new ones that follow would fill a single long turn, in which the next flush's statements wait for us,
+and after which we wait for them. For the same reason a flush leaves some time for others to come: it starts when half
+of all items in hand wait, or when every answer is out. How many a turn follows from who waits for whom;
+docs/performance.md has the measurements.
+
 Promises, each with a test:
 
 - a request is answered only after the verb has returned, which is after its commit;
@@ -39,7 +45,8 @@ ANSWERS_A_TURN_MAX = 16
 class Batcher(Generic[Item, Answer]):
     """Feeds ``verb`` with batches. One event loop; not for use across threads.
 
-    ``verb`` takes the items in the order they came and returns one answer, or one Refusal, for each.
+    ``verb`` takes the items in the order they came and returns one answer, or one Refusal, for each. A second flush,
+    where ``flushes_max`` allows it, starts beside the first when as many items wait as are being flushed or answered.
     """
 
     def __init__(
@@ -83,8 +90,9 @@ class Batcher(Generic[Item, Answer]):
     async def close(self) -> None:
         """Refuse new items, and return when every accepted one is answered."""
         self._closed = True
-        while self._flushes:
+        while self._flushes or self._answered:
             await asyncio.gather(*self._flushes)
+            await asyncio.sleep(0)
 
     async def _flush_until_empty(self) -> None:
         try:

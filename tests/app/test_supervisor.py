@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import pytest_asyncio
 from app import supervisor
 from app.embedded import EmbeddedServers
 from app.settings import SettingsError
-from app.supervisor import LOCAL, PortFault
+from app.supervisor import LOCAL, PortFault, listen
 from tests.conftest import environment, fresh_database
 from tests.test_journey import Running, start, stop
 
@@ -154,6 +155,17 @@ async def test_a_taken_port_that_was_asked_for_is_an_error(running: Running, hom
         refused = run(LEKETONG_HOME=str(home), PORT=port)
     assert refused.returncode == 1
     assert f"PORT 指定的端口 {port} 被占用了" in refused.stderr
+
+
+def test_a_port_that_a_killed_house_still_holds_is_waited_for() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with socket.create_server((LOCAL, 0)) as held:
+            port = held.getsockname()[1]
+            with pytest.raises(PortFault):
+                listen({"PORT": str(port)}, "PORT", 8000, LOCAL)
+            waiting = pool.submit(listen, {"PORT": str(port)}, "PORT", 8000, LOCAL, BACK_SECONDS_MAX)
+        with waiting.result(BACK_SECONDS_MAX) as bound:
+            assert bound.getsockname()[1] == port
 
 
 def test_a_taken_default_port_moves_to_the_next() -> None:

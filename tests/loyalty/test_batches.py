@@ -147,6 +147,51 @@ async def test_one_that_comes_in_while_a_flush_ends_is_not_left_behind() -> None
     assert gate.batches == [[1], [2], [3]]
 
 
+async def test_answers_go_out_in_order_a_few_a_turn_and_the_next_flush_goes_on_between_them() -> None:
+    gate = Gate()
+    gate.open.set()
+    batcher = Batcher(gate)
+    told: list[str] = []
+
+    async def ask(number: int) -> None:
+        await batcher.submit(number)
+        told.append(str(number))
+
+    async def verb_after(number: int) -> None:
+        await ask(number)
+        # Whoever was answered asks anew, as clients do.
+        await ask(number + 100)
+
+    await asyncio.gather(*(verb_after(number) for number in range(8)))
+    assert [one for one in told if int(one) < 100] == [str(number) for number in range(8)]
+    # The new items of those answered first went into a flush before the last ones had their answer.
+    assert gate.batches[0] == list(range(8))
+    assert gate.batches[1][0] == 100
+    assert told.index("100") > told.index("3")
+    assert [item for batch in gate.batches[1:] for item in batch] == [number + 100 for number in range(8)]
+
+
+@pytest.mark.parametrize(("flushes_max", "in_flush"), [(1, [[0]]), (2, [[0], [1, 2]])])
+async def test_a_second_flush_starts_when_as_many_wait_as_are_flushed(
+    flushes_max: int, in_flush: list[list[int]]
+) -> None:
+    gate = Gate()
+    batcher = Batcher(gate, flushes_max=flushes_max)
+    first = asyncio.create_task(batcher.submit(0))
+    await gate.entered.acquire()
+    others = [asyncio.create_task(batcher.submit(number)) for number in (1, 2)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert gate.batches == in_flush
+    # Three are in hand and in flush: one that comes alone waits for the next flush.
+    third = asyncio.create_task(batcher.submit(3))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert gate.batches == in_flush
+    gate.open.set()
+    assert await asyncio.gather(first, *others, third) == [0, 10, 20, 30]
+
+
 async def test_answers_that_do_not_match_reach_nobody() -> None:
     async def forgetful(items: Sequence[int]) -> list[int | Refusal]:
         return [1] * (len(items) - 1)
