@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -145,10 +145,14 @@ class Machine:
                     child.wait(WAIT_SECONDS_MAX)
 
     @contextmanager
-    def servers(self, name: str, *, slow_disk: bool = False) -> Iterator["Servers"]:
-        """Run PostgreSQL and Redis in a home of their own while inside; on request with a disk of 1 ms."""
+    def servers(
+        self, name: str, *, slow_disk: bool = False, settings: Mapping[str, str] | None = None
+    ) -> Iterator["Servers"]:
+        """Run PostgreSQL, with settings of its own, and Redis while inside; on request with a disk of 1 ms."""
         places = embedded.Places(self.folder / name)
         described = embedded.postgres(places)
+        given = [f"--{setting}={value}" for setting, value in (settings or {}).items()]
+        described = replace(described, argv=(*described.argv, *given))
         if slow_disk:
             library = self.compiled("slow_disk.so", "-shared", "-fPIC")
             preloaded = {"LD_PRELOAD": str(library), "SLOW_DISK_US": str(SLOW_DISK_US)}

@@ -1,11 +1,12 @@
 """A row for each outlet's streak with the number of its check-ins: a check-in is stored only as the next one.
 
 Nothing has to be locked before it is judged, and one statement, a transaction of its own, stores all that it gives.
+The day comes first in the index that allows one a day: a morning's check-ins then fall on a few pages and not on all.
 """
 
 from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
-from tortoise.migrations.constraints import CheckConstraint
+from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 
 
 class Migration(migrations.Migration):
@@ -35,6 +36,11 @@ class Migration(migrations.Migration):
             constraint=CheckConstraint(
                 check="streak_days > 0 AND checkins >= streak_days", name="checkin_streaks_counts_its_checkins"
             ),
+        ),
+        ops.RemoveConstraint(model_name="CheckinRow", name="checkins_once_a_day"),
+        ops.AddConstraint(
+            model_name="CheckinRow",
+            constraint=UniqueConstraint(fields=("business_date", "outlet_id"), name="checkins_once_a_day"),
         ),
         ops.RunSQL(
             """

@@ -67,7 +67,7 @@ class CheckinRow(Model):
 
         table = "checkins"
         constraints = (
-            UniqueConstraint(fields=("outlet_id", "business_date"), name="checkins_once_a_day"),
+            UniqueConstraint(fields=("business_date", "outlet_id"), name="checkins_once_a_day"),
             UniqueConstraint(fields=("member_id", "idempotency_key"), name="checkins_idempotency"),
             CheckConstraint(check="streak_days > 0 AND points > 0", name="checkins_positive"),
         )

@@ -168,7 +168,7 @@ async def broken_streaks(limit: int, outlet_id: int | None = None) -> list[async
                c.last_on AS made_on, l.streak_days AS made_days, c.checkins AS made
           FROM checkin_streaks s
           FULL JOIN (SELECT outlet_id, max(business_date) AS last_on, count(*) AS checkins FROM checkins
-                      GROUP BY outlet_id) c ON c.outlet_id = s.outlet_id
+                      WHERE $2::bigint IS NULL OR outlet_id = $2 GROUP BY outlet_id) c ON c.outlet_id = s.outlet_id
           LEFT JOIN checkins l ON l.outlet_id = c.outlet_id AND l.business_date = c.last_on
          WHERE (s.last_on, s.streak_days, s.checkins) IS DISTINCT FROM (c.last_on, l.streak_days, c.checkins)
            AND ($2::bigint IS NULL OR coalesce(s.outlet_id, c.outlet_id) = $2)
