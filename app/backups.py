@@ -21,7 +21,7 @@ from loyalty.proofs import Difference
 FILE_MARK = "TABLE DATA public ledger_entries"
 """What the list of contents of every backup of ours has in it."""
 NAME_FORM = re.compile(r"[a-z][a-z0-9_]{0,62}")
-WHEEL_MAJOR = 18
+WHEEL_MAJORS = (16, 18)
 SECONDS_MAX = 6 * 3600
 
 
@@ -105,8 +105,10 @@ def restore(url: str, file: Path, name: str | None) -> Restored:
 
 
 def _program(name: str, server_major: int) -> Path:
-    if server_major <= WHEEL_MAJOR:
-        return embedded.postgres_program(name, str(WHEEL_MAJOR))
+    wheel_major = next((major for major in WHEEL_MAJORS if server_major <= major), None)
+    if wheel_major is not None:
+        # What a newer pg_restore sets first, an older server may not know.
+        return embedded.postgres_program(name, str(wheel_major))
     found = shutil.which(name)
     if found is None:
         raise BackupFault(f"服务器是 PostgreSQL {server_major}，请先安装同版本的 {name}")
