@@ -56,14 +56,14 @@ SUMS = (
     """,
 )
 SETTINGS = {
-    "shared_buffers": "4GB",
+    "shared_buffers": "8GB",
     "max_wal_size": "16GB",
     "checkpoint_timeout": "30min",
     "wal_compression": "off",
 }
 """As docs/operating.md asks of production's server, but for the compression: the wheel's server has pglz alone, which
 costs a check-in more than all its statements, since most pages it touches are touched first since the checkpoint."""
-WARM_REQUESTS = 200_000
+WARM_REQUESTS = 400_000
 """Check-ins of the large house before it is measured. Right after a checkpoint each page is written to the log whole
 when it is first touched; with a checkpoint every half hour, two thirds of a morning's check-ins come after so many."""
 EXPIRES_ON = "2099-12-31"

@@ -39,6 +39,7 @@ _Answered = tuple[asyncio.Future[Answer], Answer | Exception]
 
 BATCH_ITEMS_MAX = 256
 QUEUE_ITEMS_MAX = 4_096
+ANSWERS_A_TURN_MIN = 4
 ANSWERS_A_TURN_MAX = 16
 
 
@@ -64,7 +65,7 @@ class Batcher(Generic[Item, Answer]):
         self._waiting: deque[_Waiter[Item, Answer]] = deque()
         self._flushes: set[asyncio.Task[None]] = set()
         self._answered: deque[_Answered[Answer]] = deque()
-        self._answers_a_turn = 1
+        self._answers_a_turn = ANSWERS_A_TURN_MIN
         self._in_flush = 0
         self._closed = False
 
@@ -136,7 +137,7 @@ class Batcher(Generic[Item, Answer]):
         if self._answered:
             self._answers_a_turn = min(self._answers_a_turn + 1, ANSWERS_A_TURN_MAX)
         else:
-            self._answers_a_turn = max(self._answers_a_turn - 1, 1)
+            self._answers_a_turn = max(self._answers_a_turn - 1, ANSWERS_A_TURN_MIN)
 
     def _enough_wait(self) -> bool:
         return len(self._waiting) >= self._in_flush + len(self._answered)
