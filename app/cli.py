@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app import backups, database, dependencies, house, logs, proofs, stamper, supervisor
+from app.archives import Archive
 from app.backups import BackupFault
 from app.dependencies import DependencyFault
 from app.settings import SettingsError
@@ -139,20 +140,31 @@ def _explain(url: str, outlet_code: str) -> int:
 
 
 def _backup(options: argparse.Namespace) -> int:
-    size = backups.backup(_reachable_url(), options.file)
-    print(f"已备份到 {options.file}，{size / 1e6:.1f} MB")
+    written = backups.backup(_reachable_url(), options.file)
+    print(f"已备份到 {options.file}，{written.size_bytes / 1e6:.1f} MB，{_contents(written.archive)}")
     print("请另存好 DATA_KEYS 和 SECRET_KEY：备份里没有它们，缺了 DATA_KEYS 就读不出手机号")
+    kept = house.home_of(os.environ) / "secrets.json"
+    if not os.environ.get("DATABASE_URL") and kept.exists():
+        print(f"它们在 {kept}，请不要和备份放在一起")
     return 0
+
+
+def _contents(archive: Archive) -> str:
+    return f"{archive.tables} 张表，迁移到 {archive.migrations[-1]}，来自 PostgreSQL {archive.server_major}"
 
 
 def _restore(options: argparse.Namespace) -> int:
     restored = backups.restore(_reachable_url(), options.file, options.database)
-    print(f"已恢复 {restored.tables} 张表")
+    print(f"已恢复 {_contents(restored.archive)}")
     if options.database is not None:
         print(f"要用这个库，请把 DATABASE_URL 里的库名换成 {options.database}")
+        if not os.environ.get("DATABASE_URL") and database.credentials(restored.url)["password"] is None:
+            print(f"make run 自带的数据库：让这个家运行着，另起一个家，它的 DATABASE_URL={restored.url}")
     if restored.behind:
         print(f"还差 {len(restored.behind)} 步升级，请先运行 leketong migrate，再运行 leketong prove")
         return EXIT_BEHIND
+    heads = "，".join(f"{feed} {position}" for feed, position in restored.heads.items())
+    print(f"数据流停在：{heads}。读得更远的系统，请从这里接着读")
     for one in restored.differences:
         print(f"{one.proof}: {one.what}")
     print(f"发现 {len(restored.differences)} 处差异" if restored.differences else "账目全部一致")

@@ -9,7 +9,8 @@ from games.checkin.proofs import PROOFS as CHECKIN_PROOFS
 from loyalty import transactions
 from loyalty.clock import SHANGHAI
 from loyalty.points import ledger
-from loyalty.points.ledger import Story
+from loyalty.points import queries as points
+from loyalty.points.ledger import Expiring, Story
 from loyalty.points.proofs import PROOFS as POINTS_PROOFS
 from loyalty.proofs import Difference, Proof
 
@@ -21,6 +22,8 @@ class Explanation(msgspec.Struct, frozen=True):
     """One outlet's points with everything that must be true of them."""
 
     story: Story
+    lots: list[Expiring]
+    """What is left of its points, by the day on which it ends."""
     differences: list[Difference]
 
 
@@ -36,13 +39,20 @@ async def prove() -> list[Difference]:
 
 
 async def explain(outlet_code: str) -> Explanation | None:
-    """Tell the last ENTRIES_TOLD_MAX entries of an outlet and run every proof for it; None for an unknown outlet."""
-    async with transactions.reader():
+    """Tell the last ENTRIES_TOLD_MAX entries of an outlet and run every proof for it; None for an unknown outlet.
+
+    All as of one moment, so that what is told adds up while the house serves.
+    """
+    async with (
+        transactions.reader() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
         story = await ledger.story_of(outlet_code, ENTRIES_TOLD_MAX)
         if story is None:
             return None
+        lots = [Expiring(**row) for row in await points.expiring(story.outlet_id)]
         found = [difference for proof in PROOFS for difference in await proof(story.outlet_id)]
-        return Explanation(story, found)
+        return Explanation(story, lots, found)
 
 
 def lines_of(outlet_code: str, explanation: Explanation) -> list[str]:
@@ -51,7 +61,7 @@ def lines_of(outlet_code: str, explanation: Explanation) -> list[str]:
     account = story.account
     told = [f"{outlet_code} {story.outlet_name}"]
     told.append(
-        "还没有积分账户"
+        "没有积分账户"
         if account is None
         else f"账户：可用 {account.balance} 分，待入账 {account.pending} 分，欠 {account.owed} 分"
     )
@@ -64,8 +74,12 @@ def lines_of(outlet_code: str, explanation: Explanation) -> list[str]:
             f"{_instant(entry.at)}  {entry.points:+d} → {line.balance_after}  {entry.why}{until}"
             f"  [{entry.kind} {entry.source_kind} {entry.source_id}, {entry.rule}]"
         )
-    if not story.entries:
+    if story.entries:
+        told.append(f"以上记录合计 {story.entries[-1].balance_after} 分")
+    else:
         told.append("还没有积分记录")
+    lots = "，".join(f"{_day(one.expires_on)} 到期 {one.points} 分" for one in explanation.lots)
+    told.append(f"批次合计 {sum(one.points for one in explanation.lots)} 分：{lots}" if lots else "没有剩余积分的批次")
     told += [f"{one.proof}: {one.what}" for one in explanation.differences]
     told.append(f"发现 {len(explanation.differences)} 处差异" if explanation.differences else "这家店的账目一致")
     return told

@@ -18,6 +18,10 @@ COMMANDS = (
     ("migrate",),
     ("migrate", "--check"),
     ("prove",),
+    ("prove", "--explain", "T1"),
+    ("backup", "house.backup"),
+    ("restore", "house.backup"),
+    ("restore", "house.backup", "--database", "came_back"),
     ("system-key", "add", "sfa", "--scopes", "feeds"),
 )
 NO_ADDRESS = "leketong: DATABASE_URL is not the address of a server; docs/operating.md shows its form\n"
@@ -82,7 +86,16 @@ def test_a_database_out_of_reach_is_not_taken_for_an_empty_one(
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("nonsense",), ("system-key",), ("system-key", "add", "sfa"), ("migrate", "--nonsense")]
+    "arguments",
+    [
+        (),
+        ("nonsense",),
+        ("system-key",),
+        ("system-key", "add", "sfa"),
+        ("migrate", "--nonsense"),
+        ("backup",),
+        ("restore",),
+    ],
 )
 def test_what_is_no_command_changes_nothing_and_ends_with_2(
     arguments: tuple[str, ...], capfd: pytest.CaptureFixture[str]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app import proofs
 from app.proofs import prove
 from games.checkin import checkins
 from loyalty.customers.personal import DataKeys
@@ -104,3 +105,45 @@ async def test_both_sides_changed_alike_still_differ_from_the_entries(worked: st
     await rows.execute(worked, "UPDATE points_accounts SET balance = 50 WHERE outlet_id = 1")
     await rows.execute(worked, "UPDATE points_lots SET points_left = 50 WHERE outlet_id = 1")
     assert await found() == [("points.balances", "outlet 1: account 50, entries 5, lots 50")]
+
+
+async def explained(outlet_id: int, url: str) -> list[str]:
+    """Give the explanation of an outlet, without its first line."""
+    ((code,),) = await rows.fetch(url, "SELECT code FROM outlets WHERE id = $1", outlet_id)
+    explanation = await proofs.explain(str(code))
+    assert explanation is not None
+    return proofs.lines_of(str(code), explanation)[1:]
+
+
+async def test_an_account_is_explained_with_its_own_differences_alone(worked: str) -> None:
+    await rows.execute(worked, "DELETE FROM points_accounts WHERE outlet_id = 1")
+    await rows.execute(worked, "UPDATE checkins SET points = 7 WHERE outlet_id = 1")
+    told = await explained(1, worked)
+    assert (told[0], told[2:]) == (
+        "没有积分账户",
+        [
+            "以上记录合计 5 分",
+            "批次合计 5 分：2027-11-30 到期 5 分",
+            "points.balances: outlet 1: account none, entries 5, lots 5",
+            "checkin.paid: check-in 1: 7 points promised, 5 paid",
+            "发现 2 处差异",
+        ],
+    )
+    assert (await explained(2, worked))[-1] == "这家店的账目一致"
+    assert await proofs.explain("NOBODY") is None
+
+
+async def test_a_long_account_is_told_from_where_it_stood(worked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proofs, "ENTRIES_TOLD_MAX", 2)
+    await rows.execute(
+        worked,
+        "INSERT INTO ledger_entries (outlet_id, kind, points, owed_repaid, source_kind, source_id, rule, why, at)"
+        " SELECT 1, 'accrual', n, n - 1, 'test', n::text, 'rule', '谢谢', '2026-11-05T00:00Z'"
+        "   FROM generate_series(2, 4) n",
+    )
+    assert (await explained(1, worked))[1:5] == [
+        "更早的记录合计 6 分，下面是最近 2 条",
+        "2026-11-05 08:00:00  +3 → 7  谢谢  [accrual test 3, rule]",
+        "2026-11-05 08:00:00  +4 → 8  谢谢  [accrual test 4, rule]",
+        "以上记录合计 8 分",
+    ]
