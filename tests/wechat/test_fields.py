@@ -54,6 +54,8 @@ BAD = [
     ("letter1", "abc1"),
     ("letter1", "a" * 33),
     ("symbol1", "!a"),
+    ("symbol1", "🇦"),
+    ("symbol1", "≈"),
     ("symbol1", "!!!!!!"),
     ("character_string1", "订单1"),
     ("character_string1", "x" * 33),
