@@ -21,7 +21,7 @@ NAME_HAN_MAX: Final = 10
 NAME_LATIN_MAX: Final = 20
 
 _SYMBOLS = frozenset(string.punctuation + "，。！？、；：“”‘’（）【】《》…—·￥")
-"""WeChat says "symbols" and lists none: these every keyboard has. Unicode knows thousands, flags' letters among them."""
+"""WeChat says "symbols" and lists none: every keyboard has these. Unicode knows thousands, flags' letters too."""
 _KEY = re.compile(r"([a-z_]+?)([0-9]{1,4})", re.ASCII)
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
