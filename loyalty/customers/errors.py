@@ -121,3 +121,27 @@ class PhoneInvalid(Invalid):
     code = "phone_invalid"
     title = "手机号不可用"
     sentence = "请使用中国大陆的 11 位手机号。"
+
+
+class BindingUnknown(NotFound):
+    """There is no such binding at this outlet, or it has ended."""
+
+    code = "binding_unknown"
+    title = "没找到这个绑定"
+    sentence = "它可能已经变了，请刷新看看。"
+
+
+class RestoreTooLate(Conflict):
+    """The binding ended too long ago for the consent given then."""
+
+    code = "restore_too_late"
+    title = "解除太久，不能直接恢复"
+    sentence = "超过 {days} 天了，请让 TA 重新扫码绑定。"
+
+
+class OwnerAlready(Conflict):
+    """The member is the owner."""
+
+    code = "owner_already"
+    title = "TA 已经是店主"
+    sentence = "不用再换。"

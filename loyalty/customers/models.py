@@ -31,6 +31,8 @@ class Outlet(Model):
     minimum_order_fen = fields.BigIntField(null=True)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
+    name_initials = fields.TextField()
+    """The first letters of the name's pinyin, as people type who look for it."""
 
     class Meta:
         """Names of the table and its rules."""
@@ -51,6 +53,46 @@ class Outlet(Model):
                 check="(contact_phone_sealed IS NULL) = (contact_phone_index IS NULL)",
                 name="outlets_contact_phone_whole",
             ),
+        )
+
+
+class OutletTag(Model):
+    """A tag that a source has put on an outlet. Each source keeps its own set; the outlet has them all."""
+
+    id = fields.BigIntField(primary_key=True)
+    outlet_id = fields.BigIntField()
+    tag = fields.TextField()
+    source = fields.TextField()
+    since = fields.DatetimeField()
+
+    class Meta:
+        """Names of the table and its rules."""
+
+        table = "outlet_tags"
+        constraints = (
+            UniqueConstraint(fields=("outlet_id", "source", "tag"), name="outlet_tags_once_a_source"),
+            CheckConstraint(check="tag <> ''", name="outlet_tags_named"),
+        )
+
+
+class Assignment(Model):
+    """A rep looks after an outlet, from ``from_at`` until before ``until_at``; one rep at a time."""
+
+    id = fields.BigIntField(primary_key=True)
+    outlet_id = fields.BigIntField()
+    staff_id = fields.BigIntField()
+    from_at = fields.DatetimeField()
+    until_at = fields.DatetimeField(null=True)
+    source = fields.TextField()
+
+    class Meta:
+        """Names of the table and its rules."""
+
+        table = "outlet_assignments"
+        indexes = (Index(fields=("staff_id",), name="outlet_assignments_by_staff"),)
+        constraints = (
+            UniqueConstraint(fields=("outlet_id",), name="outlet_assignments_one_open", condition="until_at IS NULL"),
+            CheckConstraint(check="until_at >= from_at", name="outlet_assignments_end_after_start"),
         )
 
 
@@ -157,7 +199,7 @@ class Binding(Model):
             UniqueConstraint(fields=("member_id", "idempotency_key"), name="bindings_idempotency"),
             CheckConstraint(check="role IN ('owner', 'clerk')", name="bindings_role"),
             CheckConstraint(
-                check="way IN ('code', 'offer') AND (way = 'code') = (binding_code_id IS NOT NULL)",
+                check="way IN ('code', 'offer', 'staff') AND (way = 'code') = (binding_code_id IS NOT NULL)",
                 name="bindings_way",
             ),
             CheckConstraint(check="ended_at >= bound_at", name="bindings_end_after_start"),

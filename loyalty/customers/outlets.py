@@ -7,7 +7,7 @@ import asyncpg
 import msgspec
 
 from loyalty import transactions
-from loyalty.customers import outlet_rows, queries
+from loyalty.customers import outlet_rows, queries, rules
 from loyalty.customers.outlet_rows import KnownOutlet, OutletRow, RowFault
 from loyalty.customers.personal import DataKeys
 from loyalty.errors import TryAgain
@@ -81,6 +81,7 @@ async def _store(new: list[KnownOutlet], changed: list[KnownOutlet], at: datetim
             "route_id": place.route_id,
             "contact_phone_sealed": None if phone is None else data_keys.seal(phone, PHONE_PURPOSE),
             "contact_phone_index": None if phone is None else data_keys.index(phone),
+            "name_initials": rules.initials(outlet.name),
             "delivery_days": None
             if outlet.delivery_days is None
             else "{" + ",".join(map(str, outlet.delivery_days)) + "}",

@@ -123,6 +123,13 @@ async def leave_outlet(member_id: int, outlet_id: int) -> None:
     )
 
 
+async def return_to_outlet(member_id: int, outlet_id: int) -> None:
+    """Have a member who acts for no outlet act for this one."""
+    await writing().execute(
+        "UPDATE members SET current_outlet_id = $2 WHERE id = $1 AND current_outlet_id IS NULL", member_id, outlet_id
+    )
+
+
 async def offered_outlets(member_id: int, phone_indexes: Sequence[bytes], limit: int) -> list[asyncpg.Record]:
     """List open outlets whose master-data phone is the given one and to which the member is not bound."""
     return await reading().fetch(
@@ -161,6 +168,7 @@ OUTLET_COLUMNS: dict[str, str] = {
     "delivery_days": "text",
     "price_list": "text",
     "minimum_order_fen": "bigint",
+    "name_initials": "text",
 }
 """The columns that master data fills, each with the type in which it travels: delivery_days as an array's text."""
 

@@ -7,6 +7,8 @@ import string
 from datetime import timedelta
 from typing import Literal
 
+from pypinyin import Style, lazy_pinyin
+
 Role = Literal["owner", "clerk"]
 Medium = Literal["card", "screen"]
 
@@ -47,3 +49,17 @@ def mask_phone(phone: str) -> str:
 def role_for(wanted: Role | None, *, has_owner: bool) -> Role:
     """Give the role of a new binding: what its code says, else owner for the first member and clerk for later ones."""
     return wanted or ("clerk" if has_owner else "owner")
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def initials(name: str) -> str:
+    """Give what people type to find a name: the first letter of each character's pinyin, other letters as they are.
+
+    阿芳便利店 gives afbld. Spaces and signs are left out; a character that is read in several ways gives its commonest
+    reading, within words that pypinyin knows the right one.
+    """
+    letters = lazy_pinyin(name, style=Style.FIRST_LETTER, errors=_as_it_is)
+    return "".join(letter for part in letters for letter in part.lower() if letter.isalnum())

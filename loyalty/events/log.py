@@ -71,6 +71,21 @@ async def page(feed: str, after: int, limit: int) -> list[LoggedEvent]:
     ]
 
 
+class PastEvent(msgspec.Struct, frozen=True):
+    """Something that happened to an outlet, for its story."""
+
+    type: str
+    occurred_at: datetime
+    data: dict[str, Any]
+
+
+async def of_outlet(outlet_code: str, limit: int) -> list[PastEvent]:
+    """Tell the last events of an outlet, the latest first, at most ``limit``."""
+    async with transactions.reader():
+        rows = await queries.of_subject(outlet_code, limit)
+    return [PastEvent(row["type"], row["occurred_at"], msgspec.json.decode(row["data"])) for row in rows]
+
+
 async def react(consumer: str, feed: str, reactions: Mapping[str, Reaction], limit: int, at: datetime) -> int:
     """Give a consumer its next events; return how many positions it moved (0: none new, or another run is at it).
 

@@ -102,6 +102,21 @@ async def read_log(feed: str, after: int, limit: int) -> list[asyncpg.Record]:
     )
 
 
+async def of_subject(subject: str, limit: int) -> list[asyncpg.Record]:
+    """Read the last events of an outlet, the latest first, those that have no position yet included."""
+    return await reading().fetch(
+        """
+        SELECT type, occurred_at, data FROM (
+            (SELECT type, occurred_at, data FROM event_log WHERE subject = $1 ORDER BY occurred_at DESC LIMIT $2)
+            UNION ALL
+            (SELECT type, occurred_at, data FROM outbox WHERE subject = $1 ORDER BY occurred_at DESC LIMIT $2)) e
+         ORDER BY occurred_at DESC LIMIT $2
+        """,
+        subject,
+        limit,
+    )
+
+
 async def head_position(feed: str) -> int:
     """Tell the last position given out in a feed; 0 when none was."""
     return int(await reading().fetchval("SELECT position FROM feed_heads WHERE feed = $1", feed) or 0)

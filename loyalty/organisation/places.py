@@ -5,7 +5,10 @@ from datetime import datetime
 
 import msgspec
 
-from loyalty.organisation import queries
+from loyalty.organisation import queries, rules
+from loyalty.organisation.rules import Kind
+
+MADE_BY = "outlet rows"
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -25,15 +28,17 @@ class Located(msgspec.Struct, frozen=True):
 
 
 async def locate(many: Sequence[Place], at: datetime) -> dict[Place, Located]:
-    """Find or make the nodes of every place. Set verb, at most four statements a kind.
+    """Find or make the nodes of every place. Set verb: one statement a kind, three more where something is missing.
 
     A route belongs to its office, or to the plant where no office is named. What is made is unconfirmed and waits for
-    an administrator.
+    an administrator; a new plant hangs under the root.
     """
-    plants = await queries.ensure_plants(sorted({place.plant_code for place in many}), at)
-    offices = await _children("office", {(plants[p.plant_code], p.office_code) for p in many}, at)
+    plants = await ensure_named("plant", sorted({place.plant_code for place in many}), at, MADE_BY)
+    offices = await ensure_children("office", {(plants[p.plant_code], p.office_code) for p in many}, at, MADE_BY)
     office_of = {place: _found(offices, plants[place.plant_code], place.office_code) for place in many}
-    routes = await _children("route", {(office_of[p] or plants[p.plant_code], p.route_code) for p in many}, at)
+    routes = await ensure_children(
+        "route", {(office_of[p] or plants[p.plant_code], p.route_code) for p in many}, at, MADE_BY
+    )
     return {
         place: Located(
             plants[place.plant_code],
@@ -44,9 +49,45 @@ async def locate(many: Sequence[Place], at: datetime) -> dict[Place, Located]:
     }
 
 
-async def _children(kind: str, places: set[tuple[int, str | None]], at: datetime) -> dict[tuple[int, str], int]:
+async def ensure_root(at: datetime) -> int:
+    """Find or make the root, under which everything hangs. Set verb."""
+    found = await queries.find_root()
+    if found is None:
+        await queries.insert_root(rules.ROOT_CODE, rules.ROOT_NAME, at)
+        found = await queries.find_root()
+    if found is None:
+        raise RuntimeError("there is no root, and none could be made")
+    return found
+
+
+async def ensure_named(kind: Kind, codes: Sequence[str], at: datetime, by: str) -> dict[str, int]:
+    """Find plants or groups by code, making unconfirmed ones under the root where missing. Set verb."""
+    found = await queries.find_named(kind, codes)
+    missing = sorted(set(codes) - set(found))
+    if missing:
+        root = await ensure_root(at)
+        await _make(kind, [(root, code) for code in missing], at, by)
+        found = await queries.find_named(kind, codes)
+    return found
+
+
+async def ensure_children(
+    kind: Kind, places: set[tuple[int, str | None]], at: datetime, by: str
+) -> dict[tuple[int, str], int]:
+    """Find offices or routes by (parent id, code), making unconfirmed ones where missing. Set verb."""
     named = sorted((parent_id, code) for parent_id, code in places if code is not None)
-    return await queries.ensure_children(kind, named, at) if named else {}
+    found = await queries.find_children(kind, named) if named else {}
+    missing = [place for place in named if place not in found]
+    if missing:
+        await _make(kind, missing, at, by)
+        found = await queries.find_children(kind, named)
+    return found
+
+
+async def _make(kind: Kind, places: Sequence[tuple[int, str]], at: datetime, by: str) -> None:
+    await queries.lock_parents(sorted({parent_id for parent_id, _ in places}))
+    # The code stands for the name until somebody gives one.
+    await queries.insert_nodes(kind, [(parent_id, code, code) for parent_id, code in places], None, at, by)
 
 
 def _found(nodes: dict[tuple[int, str], int], parent_id: int, code: str | None) -> int | None:

@@ -1,9 +1,25 @@
-"""Rules of the organisation module: what a system may be allowed, and how its key is made."""
+"""Rules of the organisation module: the kinds of nodes, what a system may be allowed, how its key is made."""
 
 import hashlib
 import re
 import secrets
+from datetime import timedelta
 from typing import Literal, get_args
+
+Kind = Literal["group", "plant", "office", "route"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+PARENT_KINDS: dict[Kind, tuple[Kind, ...]] = {
+    "group": ("group",),
+    "plant": ("group",),
+    "office": ("plant",),
+    "route": ("office", "plant"),
+}
+"""Under what a node may hang. The database holds the same (organisation_nodes_under_its_kind)."""
+
+ROOT_CODE = "HQ"
+ROOT_NAME = "集团总部"
+NODE_CODE = re.compile(r"\S{1,64}")
+NAME_LENGTH_MAX = 64
 
 Scope = Literal[
     "plants",
@@ -25,6 +41,8 @@ SCOPES: tuple[str, ...] = get_args(Scope)
 SYSTEM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 KEY_PREFIX = "lkt_"
 KEY_BYTES = 32
+OLD_KEY_KEPT_MAX = timedelta(days=7)
+"""How long the key before a rotation may open besides the new one."""
 
 
 def new_key() -> str:

@@ -14,9 +14,21 @@ from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from app import database
 from app.embedded import EmbeddedServers
 from tests import rows
-from tests.conftest import command
+from tests.conftest import ROOT, command
 
 WAIT_SECONDS = 60
+WITHOUT_A_MODEL = {
+    ("organisation_closure", "check", "organisation_closure_no_cycle"),
+    ("organisation_closure", "index", "organisation_closure_by_descendant(descendant_id,depth)"),
+    ("organisation_placements", "index", "organisation_placements_one_at_a_time()"),
+    ("outlet_assignments", "index", "outlet_assignments_one_rep()"),
+    ("outlets", "index", "outlets_by_code_prefix(code)"),
+    ("outlets", "index", "outlets_by_initials(name_initials)"),
+    ("outlets", "index", "outlets_by_name_prefix(name)"),
+    ("outlets", "index", "outlets_by_place(place_id,code)"),
+    ("staff_grants", "index", "staff_grants_once_at_a_time()"),
+}
+"""What Tortoise has no words for, by migration 0004."""
 
 
 @pytest.mark.parametrize(
@@ -53,7 +65,8 @@ async def test_two_migrators_at_once_apply_each_step_once(servers: EmbeddedServe
     async with asyncio.timeout(WAIT_SECONDS):
         await asyncio.gather(*(asyncio.to_thread(command, url, "migrate") for _ in range(2)))
     applied = await rows.fetch(url, "SELECT name FROM tortoise_migrations ORDER BY id")
-    assert applied == [("0001_house",), ("0002_event_log",), ("0003_checkin_streaks",)]
+    files = sorted(path.stem for path in (ROOT / "app" / "migrations").glob("0*.py"))
+    assert applied == [(name,) for name in files]
     assert await rows.fetch(url, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'event_log'::regclass") == [(4,)]
     assert await rows.fetch(url, "SELECT feed, position FROM feed_heads ORDER BY 1") == [
         ("bindings", 0),
@@ -111,7 +124,7 @@ async def test_every_rule_of_the_models_is_in_the_database_and_no_other(db: str)
     ):
         columns = ",".join(map(str, await columns_of(db, str(table), key)))
         kept.add((str(table), "unique" if unique else "index", f"{name}({columns})"))
-    assert kept == promised
+    assert kept == promised | WITHOUT_A_MODEL
 
 
 async def test_conditions_of_partial_uniqueness_are_there(db: str) -> None:
@@ -123,8 +136,11 @@ async def test_conditions_of_partial_uniqueness_are_there(db: str) -> None:
     assert conditions == [
         ("bindings_one_live", "(ended_at IS NULL)"),
         ("bindings_one_live_owner", "((role = 'owner'::text) AND (ended_at IS NULL))"),
-        ("organisation_nodes_one_child", "(kind <> 'plant'::text)"),
+        ("organisation_nodes_one_child", "(kind = ANY (ARRAY['office'::text, 'route'::text]))"),
+        ("organisation_nodes_one_group", "(kind = 'group'::text)"),
         ("organisation_nodes_one_plant", "(kind = 'plant'::text)"),
+        ("organisation_nodes_one_root", "(parent_id IS NULL)"),
+        ("outlet_assignments_one_open", "(until_at IS NULL)"),
     ]
 
 

@@ -222,6 +222,7 @@ async def test_an_unknown_plant_is_made_unconfirmed(db: str, data_keys: DataKeys
     assert await rows.fetch(db, "SELECT kind, code, confirmed_at FROM organisation_nodes ORDER BY kind DESC") == [
         ("plant", "新厂", None),
         ("office", "O1", None),
+        ("group", "HQ", AT),
     ]
     await put(data_keys, {"code": "T1", "plant_code": "P2"}, at=LATER)
     assert await rows.fetch(

@@ -1,0 +1,1 @@
+"""What staff see of outlets within their reach, and do for them."""

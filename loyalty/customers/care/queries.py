@@ -1,0 +1,154 @@
+"""The only raw SQL of customer care. Every look is asked with a reach, and finds nothing outside of it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from loyalty.organisation.queries import below
+from loyalty.staff.people import Reach
+from loyalty.transactions import reading
+
+_LOOKED_AFTER = """
+    SELECT a.outlet_id FROM outlet_assignments a
+     WHERE a.staff_id = $2 AND a.from_at <= $4 AND (a.until_at IS NULL OR a.until_at > $4)
+"""
+_ALL = f"o.place_id IN ({below('$1::bigint[]')})"
+_OWN = f"(o.place_id IN ({below('$3::bigint[]')}) AND o.id IN ({_LOOKED_AFTER}))"
+_TYPED = "(true OR ($1::bigint[], $2::bigint, $3::bigint[], $4::timestamptz) IS NULL)"
+"""Always true: a parameter that a statement does not name would have no type."""
+
+
+def _in_reach(reach: Reach) -> str:
+    """Give the condition on outlets ``o`` for the parameters of ``_asked``; the smaller ones plan better."""
+    shape = {(True, False): _ALL, (False, True): _OWN, (True, True): f"({_ALL} OR {_OWN})"}
+    condition = shape.get((bool(reach.node_ids), bool(reach.rep_node_ids)), "false")
+    return f"{_TYPED} AND {condition}"
+
+
+def _asked(reach: Reach, at: datetime) -> tuple[object, ...]:
+    return (list(reach.node_ids), reach.rep_id, list(reach.rep_node_ids), at)
+
+
+def prefix(text: str) -> str:
+    """Give the LIKE pattern of what begins with a text."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+_ORDERS = {
+    "code": "o.code",
+    "-code": "o.code DESC",
+    "name": "o.name, o.code",
+    "-name": "o.name DESC, o.code",
+}
+
+
+async def find(
+    reach: Reach,
+    text: str,
+    initials: str,
+    phone_indexes: Sequence[bytes],
+    status: str,
+    bound: str,
+    value_class: str,
+    order: str,
+    skip: int,
+    limit: int,
+    at: datetime,
+) -> list[asyncpg.Record]:
+    """List outlets in reach whose code, name or initials begin with ``text``, or that a phone belongs to."""
+    named = """
+        (o.code LIKE $5 OR o.name LIKE $5 OR o.name_initials LIKE $6 OR o.contact_phone_index = ANY ($7::bytea[])
+         OR o.id IN (SELECT b.outlet_id FROM bindings b JOIN members m ON m.id = b.member_id
+                      WHERE m.phone_index = ANY ($7::bytea[]) AND b.ended_at IS NULL))
+    """
+    return await reading().fetch(
+        f"""
+        WITH found AS (
+            SELECT o.* FROM outlets o
+             WHERE {_in_reach(reach)} AND {named if text else "($5 = '%' AND $6 = '%' AND $7::bytea[] IS NOT NULL)"}
+               AND ($8 = '' OR o.status = $8) AND ($9 = '' OR o.value_class = $9)
+               AND ($10 = '' OR ($10 = 'yes') = EXISTS (SELECT FROM bindings b
+                                                         WHERE b.outlet_id = o.id AND b.ended_at IS NULL))
+             ORDER BY {_ORDERS[order]} OFFSET $11 LIMIT $12
+        )
+        SELECT o.id, o.code, o.name, o.status, o.value_class, o.created_at, p.name AS plant_name, n.name AS place_name,
+               (SELECT count(*) FROM bindings b WHERE b.outlet_id = o.id AND b.ended_at IS NULL) AS people,
+               (SELECT s.name FROM outlet_assignments a JOIN staff s ON s.id = a.staff_id
+                 WHERE a.outlet_id = o.id AND a.from_at <= $4 AND (a.until_at IS NULL OR a.until_at > $4)) AS rep_name
+          FROM found o JOIN organisation_nodes p ON p.id = o.plant_id JOIN organisation_nodes n ON n.id = o.place_id
+         ORDER BY {_ORDERS[order]}
+        """,
+        *_asked(reach, at),
+        prefix(text),
+        prefix(initials),
+        phone_indexes,
+        status,
+        value_class,
+        bound,
+        skip,
+        limit,
+    )
+
+
+async def outlet(reach: Reach, code: str, at: datetime) -> asyncpg.Record | None:
+    """Read an outlet in reach, with the names of where it is and of who looks after it."""
+    return await reading().fetchrow(
+        f"""
+        SELECT o.*, p.name AS plant_name, f.name AS office_name, r.name AS route_name, s.name AS rep_name,
+               s.code AS rep_code
+          FROM outlets o
+          JOIN organisation_nodes p ON p.id = o.plant_id
+          LEFT JOIN organisation_nodes f ON f.id = o.office_id
+          LEFT JOIN organisation_nodes r ON r.id = o.route_id
+          LEFT JOIN outlet_assignments a
+                 ON a.outlet_id = o.id AND a.from_at <= $4 AND (a.until_at IS NULL OR a.until_at > $4)
+          LEFT JOIN staff s ON s.id = a.staff_id
+         WHERE o.code = $5 AND {_in_reach(reach)}
+        """,
+        *_asked(reach, at),
+        code,
+    )
+
+
+async def bindings(outlet_id: int, limit: int) -> list[asyncpg.Record]:
+    """List the bindings of an outlet, the live ones first, then the latest ended."""
+    return await reading().fetch(
+        """
+        SELECT b.id, b.member_id, b.role, b.way, b.bound_at, b.ended_at, b.ended_by, m.phone_sealed, m.last_login_at
+          FROM bindings b JOIN members m ON m.id = b.member_id
+         WHERE b.outlet_id = $1
+         ORDER BY b.ended_at IS NOT NULL, b.ended_at DESC, b.bound_at, b.id LIMIT $2
+        """,
+        outlet_id,
+        limit,
+    )
+
+
+async def totals(reach: Reach, since: datetime, at: datetime) -> asyncpg.Record | None:
+    """Count open outlets in reach: all, bound ones, new ones since an instant."""
+    return await reading().fetchrow(
+        f"""
+        SELECT count(*) AS outlets,
+               count(*) FILTER (WHERE EXISTS (SELECT FROM bindings b
+                                               WHERE b.outlet_id = o.id AND b.ended_at IS NULL)) AS bound,
+               count(*) FILTER (WHERE o.created_at >= $5) AS new
+          FROM outlets o WHERE {_in_reach(reach)} AND o.status = 'open'
+        """,
+        *_asked(reach, at),
+        since,
+    )
+
+
+async def bindings_per_day(reach: Reach, since: datetime, at: datetime, offset: timedelta) -> list[asyncpg.Record]:
+    """Count the bindings made since an instant at outlets in reach, by day of a clock that is ``offset`` from UTC."""
+    return await reading().fetch(
+        f"""
+        SELECT ((b.bound_at AT TIME ZONE 'UTC') + $6::interval)::date AS on_date, count(*) AS made
+          FROM bindings b JOIN outlets o ON o.id = b.outlet_id
+         WHERE b.bound_at >= $5 AND {_in_reach(reach)} GROUP BY 1 ORDER BY 1
+        """,
+        *_asked(reach, at),
+        since,
+        offset,
+    )

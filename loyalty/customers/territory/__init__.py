@@ -1,0 +1,1 @@
+"""Which rep looks after which outlets, and where outlets hang when the organisation moves."""

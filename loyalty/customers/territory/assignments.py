@@ -1,0 +1,128 @@
+"""Assignments: which rep looks after an outlet, from when until when; one rep at a time, history kept."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from loyalty import transactions
+from loyalty.customers.territory import queries
+from loyalty.organisation import audit
+from loyalty.organisation.audit import Actor, AuditEntry
+from loyalty.staff import grants, people
+from loyalty.staff import queries as staff_queries
+from loyalty.staff.errors import OutOfReach, OwnGrants, StaffLeft, SuccessorWrong
+from loyalty.staff.models import StaffMember
+from loyalty.staff.people import Reach, Staff
+
+HISTORY_MAX = 50
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Who looked after an outlet, from when until when."""
+
+    staff_id: int
+    staff_code: str
+    staff_name: str
+    from_at: datetime
+    until_at: datetime | None
+    source: str
+
+
+async def counts(staff_ids: Sequence[int], at: datetime) -> dict[int, int]:
+    """Count the outlets that each of the staff looks after; nobody without one is in the answer. Needs a reader."""
+    return {row["staff_id"]: row["outlets"] for row in await queries.counts(staff_ids, at)}
+
+
+async def of_outlet(outlet_id: int) -> list[Span]:
+    """Tell who has looked after an outlet, the latest first, at most HISTORY_MAX. Needs a reader."""
+    return [Span(**row) for row in await queries.history(outlet_id, HISTORY_MAX)]
+
+
+async def assign(pairs: Sequence[tuple[int, int | None]], source: str, at: datetime) -> None:
+    """Give locked outlets another rep each, (outlet id, staff id), or none. Set verb: two statements however many."""
+    if not pairs:
+        return
+    await queries.end([outlet_id for outlet_id, _ in pairs], at)
+    given = [(outlet_id, staff_id) for outlet_id, staff_id in pairs if staff_id is not None]
+    if given:
+        await queries.start(given, at, source)
+
+
+async def hand_over(from_id: int, to_id: int, reach: Reach, by: Staff, reason: str, at: datetime) -> int:
+    """Hand all outlets of one rep to another; return how many. Entry verb; locks the outlets in id order.
+
+    All of them have to be in reach. Raises ReasonMissing, StaffUnknown, SuccessorWrong, OutOfReach.
+    """
+    reason = audit.required_reason(reason)
+    async with transactions.begin():
+        await people.read(from_id, reach.node_ids)
+        return await _hand_over(from_id, to_id, reach.node_ids, by.actor, reason, at)
+
+
+async def leave(staff_id: int, successor_id: int | None, admin: Staff, reason: str, at: datetime) -> int:
+    """Let a staff member go: roles and sessions end, their outlets go to a successor or to nobody; return how many.
+
+    Entry verb; locks the outlets in id order. Raises ReasonMissing, OwnGrants, StaffUnknown, OutOfReach, StaffLeft,
+    SuccessorWrong.
+    """
+    reason = audit.required_reason(reason)
+    if staff_id == admin.id:
+        raise OwnGrants
+    async with transactions.begin():
+        profile = await grants.require_whole_reach(staff_id, admin, at)
+        if profile.left_at is not None:
+            raise StaffLeft
+        return await part(staff_id, successor_id, admin.reach(grants.ADMIN).node_ids, admin.actor, reason, at)
+
+
+async def part(
+    staff_id: int, successor_id: int | None, node_ids: Sequence[int] | None, actor: Actor, reason: str, at: datetime
+) -> int:
+    """Let a staff member go. Set verb: who may say so, its caller has looked. ``node_ids`` None: wherever they work."""
+    moved = await _hand_over(staff_id, successor_id, node_ids, actor, reason, at)
+    live = [grant.id for grant in await grants.of(staff_id) if grant.until_at is None or grant.until_at > at]
+    await staff_queries.end_grants(live, at)
+    await staff_queries.end_sessions(staff_id, at, actor.text)
+    await StaffMember.filter(id=staff_id).update(left_at=at)
+    await audit.record(
+        [
+            AuditEntry(
+                at=at,
+                actor=actor,
+                action="staff.left",
+                subject_kind="staff",
+                subject_id=str(staff_id),
+                after={"count": moved},
+                reason=reason,
+            )
+        ]
+    )
+    return moved
+
+
+async def _hand_over(
+    from_id: int, to_id: int | None, node_ids: Sequence[int] | None, actor: Actor, reason: str, at: datetime
+) -> int:
+    if to_id is not None and (to_id == from_id or to_id not in await queries.reps_here([to_id], at)):
+        raise SuccessorWrong(field="successor_id")
+    outlets = await queries.lock_outlets_of(from_id)
+    places = list({row["place_id"] for row in outlets})
+    if node_ids is not None and not await queries.are_within(places, node_ids):
+        raise OutOfReach
+    await assign([(row["id"], to_id) for row in outlets], actor.text, at)
+    if outlets:
+        await audit.record(
+            [
+                AuditEntry(
+                    at=at,
+                    actor=actor,
+                    action="assignments.handed_over",
+                    subject_kind="staff",
+                    subject_id=str(from_id),
+                    after={"successor": None if to_id is None else str(to_id), "count": len(outlets)},
+                    reason=reason,
+                )
+            ]
+        )
+    return len(outlets)

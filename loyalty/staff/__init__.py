@@ -1,0 +1,1 @@
+"""The people who work with us: their roles at nodes of the organisation, their log-ins."""
