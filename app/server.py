@@ -15,10 +15,16 @@ from sanic.exceptions import PayloadTooLarge, SanicException, ServiceUnavailable
 
 from app import logs, readiness, resources, settings
 from app.http import docs, endpoints, errors, health, openapi, wechat
+from app.http.admin.pages import ADMIN
+from app.http.console import assets, login, pages
+from app.http.console.overview import CONSOLE
+from app.http.console.pages import Area
 from app.http.endpoints import Context, Group
 from app.http.errors import HttpRefusal
 from app.http.limits import Limits
 from app.http.mini.endpoints import MINI
+from app.http.ops.pages import OPS
+from app.http.outlets.pages import OUTLETS
 from app.http.principals import MemberTokens
 from app.http.systems.endpoints import SYSTEMS
 from app.http.traces import trace_id
@@ -26,6 +32,7 @@ from app.settings import Settings
 from loyalty.errors import Overloaded, Refusal
 
 GROUPS: tuple[Group, ...] = (*MINI, SYSTEMS)
+AREAS: tuple[Area, ...] = (CONSOLE, OUTLETS, OPS, ADMIN)
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
 """Twice what any route takes: what is too large by less is read away, so that its sender sees the refusal."""
 GRACEFUL_SECONDS = 3
@@ -52,6 +59,9 @@ def create_app(config: Settings) -> Sanic[Any, Any]:
     endpoints.mount(app, GROUPS)
     health.mount(app)
     wechat.mount(app)
+    login.mount(app)
+    pages.mount(app, AREAS)
+    assets.mount(app)
     docs.mount(app, openapi.document(GROUPS, config.public_url))
     stack = AsyncExitStack()
 

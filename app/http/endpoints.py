@@ -10,18 +10,17 @@ import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from time import perf_counter
 from typing import Any, Protocol
 
 import msgspec
 from sanic import HTTPResponse, Request, Sanic
-from sanic.exceptions import PayloadTooLarge, SanicException
+from sanic.exceptions import PayloadTooLarge
 
-from app import logs, metrics
 from app.http import errors, payloads
 from app.http.answers import Answer, Policy
 from app.http.errors import BodyTooLarge, HttpRefusal, IdempotencyKeyInvalid, IdempotencyKeyMissing
 from app.http.limits import Limit, Limits, address_of
+from app.http.observing import observed
 from app.http.principals import MemberTokens, Principal
 from app.http.traces import trace_id
 from app.resources import Resources
@@ -33,7 +32,6 @@ MINI_BODY_BYTES_MAX = 64 * 1024
 BODY_SECONDS_MAX = 15.0
 JSON = "application/json"
 CALLS = Limit("calls", 120, 60)
-LOG = logs.get("http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,35 +130,15 @@ def mount(app: Sanic[Any, Any], groups: tuple[Group, ...]) -> None:
 
 
 def _handler(group: Group, endpoint: Endpoint) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:
-    route = group.prefix + endpoint.path
-    seconds = metrics.REQUEST_SECONDS.labels(endpoint.method, route)
     policy = Policy.of(endpoint.limit.name, endpoint.limit.burst, endpoint.limit.window_seconds)
-    counts: dict[int, Any] = {}
 
-    async def serve(request: Request, **params: str) -> HTTPResponse:
-        started = perf_counter()
-        trace = trace_id(request)
-        try:
-            answer = await _answer(group, endpoint, policy, request, params)
-        except Refusal as refusal:
-            answer = errors.render(refusal, trace)
-        except HttpRefusal as refusal:
-            answer = errors.render(refusal, trace)
-        except SanicException:
-            raise
-        except Exception:
-            LOG.exception("unexpected", route=route, method=endpoint.method, trace_id=trace)
-            answer = errors.render(errors.Unexpected(), trace)
-        elapsed = perf_counter() - started
-        seconds.observe(elapsed)
-        count = counts.get(answer.status)
-        if count is None:
-            count = counts[answer.status] = metrics.REQUESTS.labels(endpoint.method, route, answer.status)
-        count.inc()
-        logs.request(endpoint.method, route, answer.status, round(elapsed * 1000, 2), trace)
-        return answer
+    async def respond(request: Request, params: dict[str, str]) -> HTTPResponse:
+        return await _answer(group, endpoint, policy, request, params)
 
-    return serve
+    async def refuse(request: Request, refusal: Refusal | HttpRefusal) -> HTTPResponse:
+        return errors.render(refusal, trace_id(request))
+
+    return observed(endpoint.method, group.prefix + endpoint.path, respond, refuse)
 
 
 async def _answer(

@@ -1,0 +1,1 @@
+"""Pages of administrators: staff, the organisation, keys, switches, the audit."""

@@ -1,0 +1,74 @@
+"""Lists: a table page with search, filters, sorting, paging and export from one description."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from app.http.console import tables
+from app.http.console.components import Action, Cell, Column, Empty, Filter, Table
+from app.http.console.pages import Answer, Download, View, Visit
+from app.http.console.tables import EXPORT_MAX, PAGE_SIZE, TableQuery
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Item]):
+    """What a list shows, and how its items are had."""
+
+    id: str
+    title: str
+    columns: tuple[Column, ...]
+    row: Callable[[Item], tuple[Cell, ...]]
+    fetch: Callable[[TableQuery, int, int], Awaitable[Sequence[Item]]]
+    """Takes the state of the table, how many to skip and how many to give at most."""
+    empty: Empty
+    default_sort: str = ""
+    search: str | None = None
+    filters: tuple[Filter, ...] = ()
+    exportable: bool = True
+    actions: tuple[Action, ...] = ()
+    intro: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    template: str = "console/list.html"
+    crumbs: tuple[tuple[str, str | None], ...] = ()
+
+
+async def show(visit: Visit, listing: Listing[Item]) -> Answer:
+    """Show a list as a page, its table alone for htmx, or all of it as a file."""
+    state = tables.read(
+        visit.query, columns=listing.columns, filters=listing.filters, default_sort=listing.default_sort
+    )
+    if state.export and listing.exportable:
+        items = await listing.fetch(state, 0, EXPORT_MAX)
+        return Download(
+            tables.csv(listing.columns, (listing.row(item) for item in items)),
+            f"{listing.title}-{visit.at:%Y%m%d}.csv",
+        )
+    items = await listing.fetch(state, (state.page - 1) * PAGE_SIZE, PAGE_SIZE + 1)
+    table = Table(
+        id=listing.id,
+        path=visit.page_path,
+        columns=listing.columns,
+        rows=tuple(listing.row(item) for item in items[:PAGE_SIZE]),
+        empty=listing.empty,
+        search=listing.search,
+        q=state.q,
+        filters=tuple(
+            Filter(one.name, one.title, one.options, state.filters.get(one.name, "")) for one in listing.filters
+        ),
+        sort=state.sort,
+        descending=state.descending,
+        page=state.page,
+        has_more=len(items) > PAGE_SIZE,
+        exportable=listing.exportable,
+        caption=listing.title,
+    )
+    context = {"table": table, "actions": listing.actions, "intro": listing.intro, **listing.context}
+    template = "console/table_part.html" if visit.wants_part == listing.id else listing.template
+    return View(template, listing.title, context, crumbs=listing.crumbs)
+
+
+def order_of(state: TableQuery) -> str:
+    """Give a table's order as queries name it: the column's key, with a minus when it falls."""
+    return f"-{state.sort}" if state.descending else state.sort

@@ -1,0 +1,53 @@
+"""What stands in the navigation, for whom: one literal table."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from app.http.console.components import NavArea, NavItem
+from loyalty.staff.rules import ROLES, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the navigation and the roles that see it."""
+
+    area: str
+    title: str
+    href: str
+    icon: str
+    roles: tuple[Role, ...] = ROLES
+
+
+LOOKING = ("admin", "plant_lead", "operator", "marketer", "checker", "rep", "supervisor")
+ENTRIES: tuple[Entry, ...] = (
+    Entry("今天", "总览", "/", "home"),
+    Entry("客户", "门店", "/outlets", "shop"),
+    Entry("客户", "业务员", "/ops/reps", "truck", ("admin", "plant_lead", "supervisor")),
+    Entry("管理", "同事和授权", "/admin/staff", "people", ("admin",)),
+    Entry("管理", "组织", "/admin/organisation", "tree", ("admin",)),
+    Entry("管理", "功能开关", "/admin/switches", "switch", ("admin",)),
+    Entry("管理", "系统密钥", "/admin/keys", "key", ("admin",)),
+    Entry("管理", "操作记录", "/admin/audit", "list", ("admin", "plant_lead")),
+)
+
+
+def areas(roles: Collection[Role], path: str) -> tuple[NavArea, ...]:
+    """Give the navigation for somebody with these roles, the entry of ``path`` marked as current."""
+    seen = [entry for entry in ENTRIES if set(entry.roles) & set(roles) or set(entry.roles) == set(ROLES)]
+    here = max((entry.href for entry in seen if _holds(entry.href, path)), key=len, default="")
+    names = list(dict.fromkeys(entry.area for entry in seen))
+    return tuple(
+        NavArea(
+            name,
+            tuple(
+                NavItem(entry.title, entry.href, entry.icon, current=entry.href == here)
+                for entry in seen
+                if entry.area == name
+            ),
+        )
+        for name in names
+    )
+
+
+def _holds(href: str, path: str) -> bool:
+    return path == href or (href != "/" and path.startswith(href + "/"))

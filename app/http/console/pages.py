@@ -1,0 +1,332 @@
+"""Pages as values, as endpoints are: an area's pages with the roles that open them, so that none can forget to ask.
+
+For every page, in this order: the trace id, the session, the forced change of password, the role, the limit, the form
+and its token; then the function that calls the verbs; then the answer, the log line and the metrics. Who is not logged
+in is sent to the log-in page and comes back from there.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import msgspec
+from sanic import HTTPResponse, Request, Sanic
+
+from app.http import errors
+from app.http.console import cookies, navigation, rendering, words
+from app.http.console.components import Toast
+from app.http.console.errors import FormExpired, FormInvalid, LoginNeeded, PasswordChangeNeeded, RoleMissing
+from app.http.endpoints import Context, caller_address, read_body
+from app.http.errors import HttpRefusal
+from app.http.limits import Limit
+from app.http.observing import observed
+from app.http.traces import trace_id
+from app.resources import Resources
+from loyalty import clock, transactions
+from loyalty.errors import DatabaseUnavailable, Refusal
+from loyalty.organisation import audit
+from loyalty.organisation.audit import Actor, AuditEntry
+from loyalty.staff import logins
+from loyalty.staff.people import Reach, Staff
+from loyalty.staff.rules import Role
+
+HTML = "text/html; charset=utf-8"
+FORM = "application/x-www-form-urlencoded"
+FORM_BYTES_MAX = 64 * 1024
+FIELDS_MAX = 500
+LOGIN_PATH = "/login"
+PASSWORD_PATH = "/password"  # noqa: S105 - a path
+VISITS = Limit("pages", 240, 60)
+REFUSALS_NOTED = Limit("refused-pages", 20, 600)
+"""Refusals that the audit keeps, by person or address: enough to see a storm, too few to fill a disk."""
+SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
+}
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """One request for a page after all checks."""
+
+    context: Context
+    page: "Page"
+    staff: Staff
+    params: dict[str, str]
+    query: Mapping[str, list[str]]
+    form: Mapping[str, list[str]]
+    at: datetime
+    address: str
+    page_path: str
+    """The path of this very request."""
+    wants_part: str
+    """The id of the part of the page that is asked for alone; empty for the whole page."""
+
+    @property
+    def resources(self) -> Resources:
+        """Give the process's resources."""
+        return self.context.resources
+
+    @property
+    def reach(self) -> Reach:
+        """Tell how far this person reaches in the roles that open this page: what every query of it is asked with."""
+        return self.staff.reach(self.page.roles)
+
+    def field(self, name: str) -> str:
+        """Give a form's field, or one of the query for a page without a form; empty when it is not there."""
+        given = self.form if self.page.method == "POST" else self.query
+        return given.get(name, [""])[0].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page to show."""
+
+    template: str
+    title: str
+    context: Mapping[str, Any]
+    status: int = 200
+    crumbs: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Where to go on after something was done, and what to say there: a name of ``words.DONE``."""
+
+    path: str
+    done: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file to keep."""
+
+    content: bytes
+    filename: str
+    content_type: str = "text/csv; charset=utf-8"
+
+
+Answer = View | Redirect | Download
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page, or the form that it sends."""
+
+    method: str
+    path: str
+    call: Callable[[Visit], Awaitable[Answer]]
+    roles: tuple[Role, ...] = ()
+    """Who may; empty for everybody who is logged in."""
+    with_temporary_password: bool = False
+    """Whether it opens before the first password is changed."""
+    limit: Limit = VISITS
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """An audience's pages below one prefix."""
+
+    name: str
+    prefix: str
+    pages: tuple[Page, ...] = field(default=())
+
+
+def route_name(method: str, path: str) -> str:
+    """Give the name under which Sanic keeps a route."""
+    return "page_" + re.sub(r"\W+", "_", f"{method}_{path}").lower()
+
+
+def mount(app: Sanic[Any, Any], areas: tuple[Area, ...]) -> None:
+    """Route every page of every area."""
+    for area in areas:
+        for page in area.pages:
+            path = re.sub(r"\{(\w+)\}", r"<\1:str>", area.prefix + page.path)
+            app.add_route(
+                observed(page.method, area.prefix + page.path, _respond(page), refuse),
+                path,
+                {page.method},
+                name=route_name(page.method, path),
+                stream=True,
+            )
+
+
+def _respond(page: Page) -> Callable[[Request, dict[str, str]], Awaitable[HTTPResponse]]:
+    async def respond(request: Request, params: dict[str, str]) -> HTTPResponse:
+        context: Context = request.app.ctx.context
+        at = clock.now()
+        staff = await _staff(request, at)
+        if staff.password_is_temporary and not page.with_temporary_password:
+            raise PasswordChangeNeeded
+        if page.roles and not staff.roles & set(page.roles):
+            await note_refusal(request, context, staff.actor, "page.refused", at)
+            raise RoleMissing
+        context.limits.take(page.limit, f"Staff:{staff.id}")
+        form: Mapping[str, list[str]] = {}
+        if page.method == "POST":
+            form = await read_form(request)
+            if not is_own_form(request, context, cookies.session_token(request) or "", form):
+                await note_refusal(request, context, staff.actor, "form.refused", at)
+                raise FormExpired
+        visit = Visit(
+            context=context,
+            page=page,
+            staff=staff,
+            params=params,
+            query=request.get_args(keep_blank_values=True),
+            form=form,
+            at=at,
+            address=caller_address(request, context),
+            page_path=request.path,
+            wants_part=request.headers.get("hx-target", "") if "hx-request" in request.headers else "",
+        )
+        return _answered(request, await page.call(visit), staff, at)
+
+    return respond
+
+
+async def _staff(request: Request, at: datetime) -> Staff:
+    token = cookies.session_token(request)
+    staff = await logins.recognise(token, at) if token else None
+    if staff is None:
+        raise LoginNeeded
+    return staff
+
+
+async def read_form(request: Request) -> dict[str, list[str]]:
+    """Read a form's fields. Raises FormInvalid, BodyTooLarge."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != FORM:
+        raise FormInvalid
+    try:
+        text = (await read_body(request, FORM_BYTES_MAX)).decode()
+        return parse_qs(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
+    except ValueError:
+        raise FormInvalid from None
+
+
+def is_own_form(request: Request, context: Context, cookie: str, form: Mapping[str, list[str]]) -> bool:
+    """Tell whether a form was sent by a page of ours in this very browser: its token, and where it says it is from."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+        return False
+    token = request.headers.get("x-csrf-token") or form.get("csrf", [""])[0]
+    return cookies.is_form_token(context.resources.settings.secret_keys, cookie, token)
+
+
+async def note_refusal(request: Request, context: Context, actor: Actor, action: str, at: datetime) -> None:
+    """Keep in the audit that somebody was turned away, a few times in ten minutes for each."""
+    who = f"{actor.kind}:{actor.id}"
+    try:
+        context.limits.take(REFUSALS_NOTED, who)
+    except errors.TooManyRequests:
+        return
+    async with transactions.begin():
+        await audit.record(
+            [
+                AuditEntry(
+                    at=at,
+                    actor=actor,
+                    action=action,
+                    subject_kind="page",
+                    subject_id=f"{request.method} {request.path}"[:200],
+                    after={"address": caller_address(request, context), "trace_id": trace_id(request)},
+                )
+            ]
+        )
+
+
+def _answered(request: Request, answer: Answer, staff: Staff, at: datetime) -> HTTPResponse:
+    if isinstance(answer, Redirect):
+        return redirected(request, answer.path + (_joined(answer.path) + f"done={answer.done}" if answer.done else ""))
+    headers = {**SECURITY_HEADERS, "trace-id": trace_id(request)}
+    if isinstance(answer, Download):
+        headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(answer.filename)}"
+        return HTTPResponse(answer.content, 200, headers, answer.content_type)
+    body = rendering.page(
+        answer.template,
+        **frame(request, staff, at),
+        title=answer.title,
+        crumbs=answer.crumbs,
+        **answer.context,
+    )
+    return HTTPResponse(body, answer.status, headers, HTML)
+
+
+def _joined(path: str) -> str:
+    return "&" if "?" in path else "?"
+
+
+def frame(request: Request, staff: Staff | None, at: datetime) -> dict[str, Any]:
+    """Give what every page's layout needs."""
+    context: Context = request.app.ctx.context
+    config = context.resources.settings
+    cookie = cookies.session_token(request) if staff is not None else cookies.guest_token(request)
+    said = words.DONE.get(request.args.get("done", "")) if request.query_string else None
+    return {
+        "me": None if staff is None else Me(staff.name, "、".join(words.ROLES[role] for role in sorted(staff.roles))),
+        "nav": () if staff is None else navigation.areas(staff.roles, request.path),
+        "csrf": cookies.form_token(config.secret_keys[0], cookie) if cookie else "",
+        "toast": None if said is None else Toast(said),
+        "demo": config.demo,
+        "now": at,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """The person in front of the page, as its frame names them."""
+
+    name: str
+    roles_text: str
+
+
+def redirected(request: Request, path: str) -> HTTPResponse:
+    """Send the browser on; htmx, which would follow by itself and swap the page into a part, by its own header."""
+    headers = {**SECURITY_HEADERS, "trace-id": trace_id(request)}
+    if "hx-request" in request.headers:
+        return HTTPResponse(None, 204, headers | {"hx-redirect": path})
+    return HTTPResponse(None, 303, headers | {"location": path})
+
+
+async def refuse(request: Request, refusal: Refusal | HttpRefusal) -> HTTPResponse:
+    """Render a refusal as a page, or send the browser to where it can be cured."""
+    if isinstance(refusal, LoginNeeded):
+        back = request.path + (f"?{request.query_string}" if request.query_string else "")
+        return redirected(
+            request, f"{LOGIN_PATH}?next={quote(back, safe='')}" if request.method == "GET" else LOGIN_PATH
+        )
+    if isinstance(refusal, PasswordChangeNeeded):
+        return redirected(request, PASSWORD_PATH)
+    status = refusal.status if isinstance(refusal, HttpRefusal) else errors.status_of(refusal)
+    at = clock.now()
+    staff: Staff | None = None
+    if status < 500:  # noqa: PLR2004 - with the database away there is nobody to ask who this is
+        try:
+            staff = await _staff(request, at)
+        except (LoginNeeded, DatabaseUnavailable):
+            staff = None
+    body = rendering.page(
+        "console/error.html",
+        **frame(request, staff, at),
+        title=refusal.title,
+        crumbs=(),
+        status=status,
+        heading=refusal.title,
+        sentence=refusal.detail,
+        trace_id=trace_id(request),
+        home_href="/" if staff is not None else LOGIN_PATH,
+    )
+    headers = {**SECURITY_HEADERS, "trace-id": trace_id(request)}
+    if "retry_after_seconds" in refusal.data:
+        headers["retry-after"] = str(refusal.data["retry_after_seconds"])
+    return HTTPResponse(body, status, headers, HTML)

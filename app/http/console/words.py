@@ -1,0 +1,100 @@
+"""The words that staff read for what the code calls by its own names."""
+
+from loyalty.organisation.rules import Kind
+from loyalty.staff.rules import Role
+
+ROLES: dict[Role, str] = {
+    "admin": "管理员",
+    "plant_lead": "工厂负责人",
+    "operator": "厂房运营",
+    "marketer": "市场",
+    "checker": "复核员",
+    "rep": "业务员",
+    "supervisor": "业务主管",
+}
+
+KINDS: dict[Kind, str] = {"group": "集团", "plant": "工厂", "office": "营业所", "route": "线路"}
+
+MEMBER_ROLES: dict[str, str] = {"owner": "店主", "clerk": "店员"}
+
+ENTRY_KINDS: dict[str, str] = {
+    "accrual": "获得",
+    "redemption": "使用",
+    "expiry": "过期",
+    "reversal": "冲回",
+    "adjustment": "调整",
+}
+
+EVENTS: dict[str, str] = {"checkin.made": "签到", "binding.made": "绑定门店", "binding.ended": "解除绑定"}
+
+ACTIONS: dict[str, str] = {
+    "staff.added": "新增同事",
+    "staff.renamed": "改了姓名",
+    "staff.left": "办理离职",
+    "staff.returned": "恢复在职",
+    "grant.added": "授予角色",
+    "grant.ended": "结束角色",
+    "login.made": "登录",
+    "login.refused": "登录没通过",
+    "login.unlocked": "解除锁定",
+    "session.ended": "结束登录",
+    "password.changed": "改了密码",
+    "password.reset": "重置密码",
+    "node.added": "新增组织",
+    "node.renamed": "组织改名",
+    "node.confirmed": "确认组织",
+    "node.moved": "组织调整上级",
+    "assignment.changed": "调整负责人",
+    "assignment.handed_over": "工作交接",
+    "assignments.handed_over": "工作交接",
+    "key.added": "新增系统密钥",
+    "key.rotated": "更换系统密钥",
+    "key.scopes_changed": "调整密钥权限",
+    "key.revoked": "停用系统密钥",
+    "switch.changed": "调整功能开关",
+    "switch.killed": "紧急关闭功能",
+    "switch.revived": "恢复功能",
+    "binding.ended": "解除门店绑定",
+    "binding.restored": "恢复门店绑定",
+    "binding.owner_changed": "更换店主",
+    "form.refused": "表单来源不可信",
+    "page.refused": "越权访问",
+    "sfa_token.refused": "SFA 令牌被拒",
+}
+
+SUBJECTS: dict[str, str] = {
+    "staff": "同事",
+    "node": "组织",
+    "system_key": "系统密钥",
+    "switch": "功能开关",
+    "outlet": "门店",
+    "page": "页面",
+    "call": "接口",
+}
+
+DONE: dict[str, str] = {
+    "welcome": "欢迎回来",
+    "logged_out": "已退出，下次见",
+    "password_changed": "密码改好了，其他设备已退出",
+    "session_ended": "这次登录已结束",
+    "staff_added": "已添加，记得为 TA 设密码",
+    "grant_added": "角色已授予",
+    "grant_ended": "角色已结束",
+    "unlocked": "已解锁，TA 现在就能登录",
+    "sessions_ended": "TA 的登录都结束了",
+    "staff_left": "已办理离职",
+    "handed_over": "已交接好",
+    "node_added": "已添加",
+    "node_saved": "已保存",
+    "node_moved": "已调整，历史保留着",
+    "node_confirmed": "已确认",
+    "key_changed": "权限已更新",
+    "key_revoked": "密钥已停用",
+    "switch_saved": "已保存，一秒内生效",
+    "switch_killed": "已关闭，一秒内生效",
+    "switch_revived": "已恢复，一秒内生效",
+    "unbound": "已解除绑定",
+    "rebound": "已恢复绑定",
+    "owner_changed": "店主已更换",
+}
+"""What a page says once after something was done, by a short name that its address carries."""

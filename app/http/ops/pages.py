@@ -1,0 +1,6 @@
+"""The pages of /ops: one literal list."""
+
+from app.http.console.pages import Area
+from app.http.ops import reps
+
+OPS = Area("ops", "/ops", reps.PAGES)

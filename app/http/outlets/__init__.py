@@ -1,0 +1,1 @@
+"""Pages of one outlet for everybody who may look at it, within their reach."""

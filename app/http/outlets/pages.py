@@ -1,0 +1,309 @@
+"""Outlets: find one, and one outlet's page, for everybody whose reach holds it. Later capabilities add tabs."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from app.http.console import lists, words
+from app.http.console.components import (
+    Cell,
+    Column,
+    Dialog,
+    Empty,
+    Fact,
+    Field,
+    Figure,
+    Filter,
+    Form,
+    Moment,
+    Tab,
+    Table,
+)
+from app.http.console.lists import Listing
+from app.http.console.pages import Answer, Area, Page, Redirect, View, Visit
+from app.http.console.paths import int_id
+from app.http.console.stories import moment_of
+from app.http.console.tables import TableQuery
+from loyalty import transactions
+from loyalty.clock import SHANGHAI, business_date
+from loyalty.customers.care import bindings, outlets
+from loyalty.customers.care.outlets import CardBinding, FoundOutlet, OutletCard
+from loyalty.customers.territory import assignments
+from loyalty.events import log
+from loyalty.events.log import PastEvent
+from loyalty.organisation import audit
+from loyalty.organisation.audit import AuditSearch
+from loyalty.points import ledger
+from loyalty.points.ledger import Line
+from loyalty.staff.rules import Role
+
+LOOKING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer", "checker", "rep", "supervisor")
+CHANGING: tuple[Role, ...] = ("admin", "plant_lead", "operator")
+ENTRIES_MAX = 100
+EVENTS_MAX = 100
+STORY_MAX = 50
+STATUS = {"open": "营业中", "closed": "已停用"}
+WAYS = {"code": "扫码", "offer": "手机号匹配", "staff": "人工处理"}
+DAYS = "一二三四五六日"
+COLUMNS = (
+    Column("name", "门店", sortable=True),
+    Column("code", "编号", sortable=True),
+    Column("place", "所属"),
+    Column("rep", "业务员"),
+    Column("class", "价值级"),
+    Column("people", "绑定", numeric=True),
+    Column("status", "状态"),
+)
+FILTERS = (
+    Filter("bound", "绑定", (("yes", "已绑定"), ("no", "未绑定"))),
+    Filter("status", "状态", tuple(STATUS.items())),
+)
+CRUMBS = (("门店", "/outlets"),)
+TABS = {"people": "成员", "points": "积分", "events": "动态", "changes": "处理记录"}
+TabName = Literal["people", "points", "events", "changes"]
+
+
+async def list_outlets(visit: Visit) -> Answer:
+    """Find outlets within reach."""
+
+    async def fetch(state: TableQuery, skip: int, limit: int) -> Sequence[FoundOutlet]:
+        return await outlets.find(
+            visit.reach,
+            state.q,
+            visit.resources.data_keys,
+            visit.at,
+            status=state.filters.get("status", ""),
+            bound=state.filters.get("bound", ""),
+            order=lists.order_of(state),
+            skip=skip,
+            limit=limit,
+        )
+
+    return await lists.show(
+        visit,
+        Listing(
+            id="outlets",
+            title="门店",
+            columns=COLUMNS,
+            row=_row,
+            fetch=fetch,
+            empty=Empty("您的范围里还没有门店", "门店数据同步后就会出现；不对的话请管理员看看您的授权。"),
+            default_sort="code",
+            search="编号、店名、拼音首字母或手机号",
+            filters=FILTERS,
+        ),
+    )
+
+
+def _row(one: FoundOutlet) -> tuple[Cell, ...]:
+    return (
+        Cell(one.name, href=f"/outlets/{one.code}"),
+        Cell(one.code),
+        Cell(one.plant_name, note=one.place_name if one.place_name != one.plant_name else None),
+        Cell(one.rep_name or "—"),
+        Cell(one.value_class or "—"),
+        Cell(f"{one.people} 人", tone="good") if one.people else Cell("未绑定", tone="warn"),
+        Cell(STATUS[one.status], tone=None if one.status == "open" else "quiet"),
+    )
+
+
+async def show_outlet(visit: Visit) -> Answer:
+    """Show an outlet and its people."""
+    return await _shown(visit, "people")
+
+
+async def show_points(visit: Visit) -> Answer:
+    """Show an outlet's account, entry by entry."""
+    return await _shown(visit, "points")
+
+
+async def show_events(visit: Visit) -> Answer:
+    """Show what happened at an outlet."""
+    return await _shown(visit, "events")
+
+
+async def show_changes(visit: Visit) -> Answer:
+    """Show what staff have changed at an outlet."""
+    return await _shown(visit, "changes")
+
+
+async def _shown(visit: Visit, tab: TabName) -> View:
+    card = await outlets.read(visit.params["code"], visit.reach, visit.resources.data_keys, visit.at)
+    people = await outlets.bindings(card.id, visit.resources.data_keys)
+    async with transactions.reader():
+        account = (await ledger.accounts([card.id]))[card.id]
+        reps = await assignments.of_outlet(card.id)
+    live = [one for one in people if one.ended_at is None]
+    seen = max((one.last_login_at for one in live if one.last_login_at), default=None)
+    path = f"/outlets/{card.code}"
+    context: dict[str, Any] = {
+        "figures": (
+            Figure("积分余额", f"{account.balance:,}", f"待入账 {account.pending:,}" if account.pending else ""),
+            Figure("绑定成员", f"{len(live)}", "有店主" if any(one.role == "owner" for one in live) else "还没有店主"),
+            Figure("最近登录", "还没登录" if seen is None else f"{business_date(seen):%m-%d}"),
+        ),
+        "facts": _facts(card),
+        "tabs": tuple(
+            Tab(title, path if name == "people" else f"{path}/{name}", current=name == tab)
+            for name, title in TABS.items()
+        ),
+        "tab": tab,
+        "table": None,
+        "moments": (),
+        "reps": reps,
+        "dialogs": (),
+        "people": (),
+        "way_words": WAYS,
+        "member_words": words.MEMBER_ROLES,
+        "may_change": bool(visit.staff.reach(CHANGING).node_ids),
+    }
+    match tab:
+        case "people":
+            context["people"] = people
+            context["dialogs"] = _dialogs(card, people) if context["may_change"] else ()
+        case "points":
+            context["table"] = await _ledger(card)
+        case "events":
+            context["moments"] = tuple(_moment(one) for one in await log.of_outlet(card.code, EVENTS_MAX))
+        case "changes":
+            wanted = AuditSearch(subject_kind="outlet", subject_id=card.code)
+            nodes = visit.reach.node_ids or (card.place_id,)
+            async with transactions.reader():
+                found = await audit.search(nodes, wanted, 0, STORY_MAX)
+            context["moments"] = tuple(moment_of(one) for one in found)
+    return View("console/outlet.html", card.name, context, crumbs=CRUMBS)
+
+
+def _facts(card: OutletCard) -> tuple[Fact, ...]:
+    place = " › ".join(name for name in (card.plant_name, card.office_name, card.route_name) if name)
+    contact = " ".join(part for part in (card.contact_name, card.contact_phone_masked) if part)
+    days = "、".join(f"周{DAYS[day - 1]}" for day in card.delivery_days or ())
+    return (
+        Fact("编号", card.code),
+        Fact("状态", STATUS[card.status], "good" if card.status == "open" else "quiet"),
+        Fact("所属", place),
+        Fact("业务员", card.rep_name or "还没有"),
+        Fact("联系人", contact or "—"),
+        Fact("地址", card.address or "—"),
+        Fact("渠道", card.channel or "—"),
+        Fact("价值级", card.value_class or "—"),
+        Fact("送货日", days or "—"),
+        Fact("建档", f"{business_date(card.created_at):%Y-%m-%d}"),
+    )
+
+
+async def _ledger(card: OutletCard) -> Table:
+    async with transactions.reader():
+        story = await ledger.story_of(card.code, ENTRIES_MAX)
+    lines: Sequence[Line] = () if story is None else story.entries[::-1]
+    return Table(
+        id="entries",
+        path=f"/outlets/{card.code}/points",
+        columns=(
+            Column("at", "时间"),
+            Column("kind", "类型"),
+            Column("why", "为什么"),
+            Column("points", "积分", numeric=True),
+            Column("balance", "之后余额", numeric=True),
+            Column("expires", "到期"),
+        ),
+        rows=tuple(
+            (
+                Cell(f"{line.entry.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"),
+                Cell(words.ENTRY_KINDS[line.entry.kind]),
+                Cell(line.entry.why, note=f"{line.entry.rule} · {line.entry.source_kind} {line.entry.source_id}"),
+                Cell(f"{line.entry.points:+,}"),
+                Cell(f"{line.balance_after:,}"),
+                Cell("—" if line.entry.expires_on is None else f"{line.entry.expires_on:%Y-%m-%d}"),
+            )
+            for line in lines
+        ),
+        empty=Empty("还没有积分", "第一次签到后就有了。"),
+        caption="积分明细",
+    )
+
+
+def _moment(one: PastEvent) -> Moment:
+    text = {
+        "checkin.made": lambda data: f"连续第 {data.get('streak_days', '?')} 天，得 {data.get('points', '?')} 分",
+        "binding.made": lambda data: (
+            f"{words.MEMBER_ROLES.get(data.get('role', ''), '成员')}，{WAYS.get(data.get('way', ''), '其他方式')}"
+        ),
+        "binding.ended": lambda data: {"owner": "店主移除", "staff": "人工处理"}.get(data.get("by", ""), ""),
+    }.get(one.type, lambda _: "")(one.data)
+    tone = "warn" if one.type == "binding.ended" else None
+    return Moment(one.occurred_at, words.EVENTS.get(one.type, one.type), text, tone=tone)  # type: ignore[arg-type]
+
+
+def _dialogs(card: OutletCard, people: Sequence[CardBinding]) -> tuple[Dialog, ...]:
+    reason = Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进处理记录。")
+    path = f"/outlets/{card.code}/bindings"
+    made = []
+    for one in people:
+        who = one.phone_masked or f"成员 {one.member_id}"
+        if one.ended_at is None:
+            made.append(
+                Dialog(
+                    f"end-{one.id}",
+                    f"解除 {who} 的绑定",
+                    "TA 马上就不能再代表这家店。积分留在门店，30 天内可以恢复。",
+                    Form(f"{path}/{one.id}/end", (reason,), "解除绑定", "danger", id=f"end-form-{one.id}"),
+                )
+            )
+            if one.role != "owner":
+                made.append(
+                    Dialog(
+                        f"owner-{one.id}",
+                        f"让 {who} 当店主",
+                        "原来的店主会变成店员，仍然留在店里。",
+                        Form(f"{path}/{one.id}/owner", (reason,), "换成店主", id=f"owner-form-{one.id}"),
+                    )
+                )
+        else:
+            made.append(
+                Dialog(
+                    f"restore-{one.id}",
+                    f"恢复 {who} 的绑定",
+                    "TA 之前已经同意过隐私说明，恢复后马上能用。",
+                    Form(f"{path}/{one.id}/restore", (reason,), "恢复绑定", id=f"restore-form-{one.id}"),
+                )
+            )
+    return tuple(made)
+
+
+async def end_binding(visit: Visit) -> Answer:
+    """End a binding."""
+    code = visit.params["code"]
+    await bindings.end(code, int_id(visit.params["id"]), visit.reach, visit.staff, visit.field("reason"), visit.at)
+    return Redirect(f"/outlets/{code}", "unbound")
+
+
+async def restore_binding(visit: Visit) -> Answer:
+    """Give a member their binding back."""
+    code = visit.params["code"]
+    await bindings.restore(code, int_id(visit.params["id"]), visit.reach, visit.staff, visit.field("reason"), visit.at)
+    return Redirect(f"/outlets/{code}", "rebound")
+
+
+async def change_owner(visit: Visit) -> Answer:
+    """Make somebody else the owner."""
+    code = visit.params["code"]
+    await bindings.change_owner(
+        code, int_id(visit.params["id"]), visit.reach, visit.staff, visit.field("reason"), visit.at
+    )
+    return Redirect(f"/outlets/{code}", "owner_changed")
+
+
+OUTLETS = Area(
+    "outlets",
+    "/outlets",
+    (
+        Page("GET", "", list_outlets, LOOKING),
+        Page("GET", "/{code}", show_outlet, LOOKING),
+        Page("GET", "/{code}/points", show_points, LOOKING),
+        Page("GET", "/{code}/events", show_events, LOOKING),
+        Page("GET", "/{code}/changes", show_changes, LOOKING),
+        Page("POST", "/{code}/bindings/{id}/end", end_binding, CHANGING),
+        Page("POST", "/{code}/bindings/{id}/restore", restore_binding, CHANGING),
+        Page("POST", "/{code}/bindings/{id}/owner", change_owner, CHANGING),
+    ),
+)
