@@ -19,6 +19,7 @@ MODELS = (
     "loyalty.organisation.models",
     "loyalty.staff.models",
     "loyalty.customers.models",
+    "loyalty.switches.models",
     "loyalty.points.models",
     "loyalty.notices.models",
     "loyalty.engagement.models",

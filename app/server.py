@@ -29,6 +29,7 @@ from app.http.principals import MemberTokens
 from app.http.systems.endpoints import SYSTEMS
 from app.http.traces import trace_id
 from app.settings import Settings
+from app.switchboard import SwitchBoard
 from loyalty.errors import Overloaded, Refusal
 
 GROUPS: tuple[Group, ...] = (*MINI, SYSTEMS)
@@ -68,7 +69,11 @@ def create_app(config: Settings) -> Sanic[Any, Any]:
     async def open_all(app: Sanic[Any, Any]) -> None:
         opened = await stack.enter_async_context(resources.opened(config, name="leketong-web", short_statements=True))
         limits = Limits(opened.redis)
-        app.ctx.context = Context(opened, MemberTokens(config.secret_keys), limits)
+        switches = SwitchBoard()
+        # With the database away there is nothing to switch; the board reads on until it is back.
+        await switches.start()
+        stack.push_async_callback(switches.close)
+        app.ctx.context = Context(opened, MemberTokens(config.secret_keys), limits, switches)
         app.ctx.health = health.Health(opened)
         app.ctx.helpers = [
             asyncio.create_task(limits.share_for_ever()),

@@ -24,6 +24,7 @@ from app.http.observing import observed
 from app.http.principals import MemberTokens, Principal
 from app.http.traces import trace_id
 from app.resources import Resources
+from app.switchboard import SwitchBoard
 from loyalty import clock
 from loyalty.errors import Refusal
 
@@ -41,6 +42,7 @@ class Context:
     resources: Resources
     tokens: MemberTokens
     limits: Limits
+    switches: SwitchBoard
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -80,6 +80,11 @@ async def path(node_id: int) -> list[Step]:
     return [Step(**row) for row in await queries.ancestors(node_id)]
 
 
+async def plants_named(codes: Sequence[str]) -> dict[str, int]:
+    """Find plants by code; return code → node id. Needs a reader."""
+    return await queries.find_named("plant", codes)
+
+
 async def name_of(node_id: int) -> str:
     """Tell a node's name. Needs a transaction."""
     return (await NodeRow.get(id=node_id)).name

@@ -1,6 +1,6 @@
 """The pages of /admin: one literal list."""
 
-from app.http.admin import audits, keys, organisation, staff
+from app.http.admin import audits, keys, organisation, staff, switches
 from app.http.console.pages import Area
 
-ADMIN = Area("admin", "/admin", (*staff.PAGES, *organisation.PAGES, *keys.PAGES, *audits.PAGES))
+ADMIN = Area("admin", "/admin", (*staff.PAGES, *organisation.PAGES, *switches.PAGES, *keys.PAGES, *audits.PAGES))

@@ -131,12 +131,19 @@ def with_errors(form: Form, values: Mapping[str, list[str]], errors: Mapping[str
         replace(
             one,
             error=errors.get(one.name, ""),
-            value="" if one.kind == "password" else values.get(one.name, [one.value])[0],
+            value=_typed(one, values),
             values=tuple(values.get(one.name, ())) if one.kind == "checks" else one.values,
         )
         for one in form.fields
     )
     return replace(form, fields=fields, error=" ".join(text for name, text in errors.items() if name not in names))
+
+
+def _typed(one: Field, values: Mapping[str, list[str]]) -> str:
+    if one.kind == "password":
+        return ""
+    # A box that is not checked is not sent.
+    return values.get(one.name, ["" if one.kind == "checkbox" else one.value])[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,14 @@ def int_id(text: str) -> int:
     return int(text)
 
 
+def local_instant(text: str, field: str) -> datetime | None:
+    """Read what a field of date and time holds, Shanghai's clock; None for an empty one. Raises DayInvalid."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI) if text else None
+    except ValueError:
+        raise DayInvalid(field=field) from None
+
+
 def day_start(text: str) -> datetime:
     """Give the first instant of a business date that a date field names. Raises DayInvalid."""
     try:

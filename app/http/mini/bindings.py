@@ -8,6 +8,7 @@ from msgspec import Meta
 from app.http import payloads
 from app.http.endpoints import Call, Reply
 from app.http.errors import MissingField, OutOfRange
+from app.http.mini import switching
 from app.http.mini.ids import Id, number_of
 from app.http.payloads import Instant
 from loyalty.customers import binding_codes, bindings, texts
@@ -98,7 +99,11 @@ async def show_code(call: Call) -> ShownCodeView:
 
 async def list_offers(call: Call) -> Offers:
     """List outlets whose master-data phone is the member's verified phone."""
-    found = await bindings.offers(call.principal, call.resources.data_keys)
+    offered = await bindings.offers(call.principal, call.resources.data_keys)
+    seen = await switching.outlets_with(call, "binding_offers", [offer.outlet_id for offer in offered])
+    found = [offer for offer in offered if offer.outlet_id in seen]
+    if found:
+        switching.used(call, "binding_offers")
     return Offers(
         [
             OfferView(

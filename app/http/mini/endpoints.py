@@ -23,6 +23,7 @@ from loyalty.customers.errors import (
 )
 from loyalty.customers.texts import TEXTS, Text
 from loyalty.errors import IdempotencyKeyReused, Overloaded, TryAgain
+from loyalty.switches.errors import FeatureOff
 
 PREFIX = "/mp/v1"
 LOOK_UPS = Limit("binding-code-look-ups", 20, 600)
@@ -152,7 +153,7 @@ MEMBERS = Group(
             statuses=(204,),
             refusals=(BindingRequired, OwnerOnly, OwnerStays, MemberUnknown, TryAgain),
         ),
-        Endpoint("GET", "/games", "可以参加的活动", games.list_games, games.GamesView, stored=False),
+        Endpoint("GET", "/games", "可以参加的活动", games.list_games, games.GamesView, refusals=(Overloaded,)),
         *(endpoint for game in GAMES for endpoint in games.endpoints_of(game)),
         Endpoint("GET", "/points", "门店积分", points.read_points, points.PointsView, refusals=(BindingRequired,)),
         Endpoint(
@@ -162,7 +163,7 @@ MEMBERS = Group(
             points.list_entries,
             points.Entries,
             query=points.EntriesQuery,
-            refusals=(BindingRequired,),
+            refusals=(BindingRequired, FeatureOff, Overloaded),
         ),
     ),
 )

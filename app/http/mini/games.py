@@ -7,10 +7,12 @@ import msgspec
 from app.http import payloads
 from app.http.endpoints import Call, Endpoint, Reply
 from app.http.limits import Limit
+from app.http.mini import switching
 from games import plays
 from games.base import PLAY_REFUSALS, Game, Play
 from games.registry import GAMES
 from loyalty.errors import DatabaseUnavailable, IdempotencyKeyReused, Overloaded, TryAgain
+from loyalty.switches.errors import FeatureOff
 
 PLAYS = Limit("plays", 60, 60)
 
@@ -29,9 +31,10 @@ class GamesView(msgspec.Struct, frozen=True):
     next_cursor: str | None = None
 
 
-async def list_games(_call: Call) -> GamesView:
-    """List the games."""
-    return GamesView([GameView(game.code, game.name) for game in GAMES])
+async def list_games(call: Call) -> GamesView:
+    """List the games that the member's outlet sees."""
+    seen = [game for game in GAMES if await switching.is_on(call, game.code)]
+    return GamesView([GameView(game.code, game.name) for game in seen])
 
 
 def endpoints_of(game: Game) -> tuple[Endpoint, Endpoint]:
@@ -44,12 +47,16 @@ def endpoints_of(game: Game) -> tuple[Endpoint, Endpoint]:
     )
 
     async def read_state(call: Call) -> Any:
+        await switching.require(call, game.code)
         return await plays.state(game, call.principal, call.at)
 
     async def play(call: Call) -> Reply:
+        await switching.require(call, game.code)
         played = await call.resources.plays[game.code].submit(
             Play(call.principal, call.key, payloads.input_hash(game.code, call.body), call.body, call.at)
         )
+        if not played.repeated:
+            switching.used(call, game.code)
         view = answer(played.outcome, played.balance_points, played.repeated)
         return Reply(view, 200 if played.repeated else 201)
 
@@ -60,7 +67,7 @@ def endpoints_of(game: Game) -> tuple[Endpoint, Endpoint]:
             f"{game.name}：现在的状态",
             read_state,
             game.state_type,
-            refusals=PLAY_REFUSALS,
+            refusals=(*PLAY_REFUSALS, FeatureOff),
         ),
         Endpoint(
             "POST",
@@ -72,6 +79,14 @@ def endpoints_of(game: Game) -> tuple[Endpoint, Endpoint]:
             body=game.input_type,
             keyed=True,
             limit=PLAYS,
-            refusals=(*PLAY_REFUSALS, *game.refusals, IdempotencyKeyReused, TryAgain, Overloaded, DatabaseUnavailable),
+            refusals=(
+                *PLAY_REFUSALS,
+                *game.refusals,
+                FeatureOff,
+                IdempotencyKeyReused,
+                TryAgain,
+                Overloaded,
+                DatabaseUnavailable,
+            ),
         ),
     )

@@ -53,12 +53,16 @@ class TextUnknown(NotFound):
 
 async def read_home(call: Call) -> HomeView:
     """Show home."""
+    board = call.context.switches.board
     if isinstance(call.principal, Guest):
-        return _view(call.at, Home(None, None, None), guest=True)
-    return _view(call.at, await call.resources.homes.submit(HomeRequest(call.principal, call.at)), guest=False)
+        return _view(call.at, Home(None, None, None), board.shown(None, call.at), guest=True)
+    home = await call.resources.homes.submit(
+        HomeRequest(call.principal, call.at, classified=board.needs_subject(call.at))
+    )
+    return _view(call.at, home, board.shown(home.subject, call.at), guest=False)
 
 
-def _view(at: datetime, home: Home, *, guest: bool) -> HomeView:
+def _view(at: datetime, home: Home, switches: dict[str, bool], *, guest: bool) -> HomeView:
     standing, account = home.standing, home.account
     return HomeView(
         server_time=at,
@@ -68,10 +72,10 @@ def _view(at: datetime, home: Home, *, guest: bool) -> HomeView:
         if standing is None
         else OutletView(str(standing.outlet_id), standing.outlet_code, standing.outlet_name, standing.role),
         points=None if account is None else PointsSummary(account.balance, account.pending),
-        checkin=home.checkin,
-        # Flash promotions and switches are capabilities of their own; their places are kept for clients.
+        checkin=home.checkin if switches["checkin"] else None,
+        # Flash promotions are a capability of their own; their place is kept for clients.
         flash=None,
-        switches={},
+        switches=switches,
     )
 
 

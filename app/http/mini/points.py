@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from app.http.endpoints import Call
 from app.http.errors import OutOfRange
+from app.http.mini import switching
 from app.http.mini.ids import number_of
 from app.http.payloads import Instant
 from loyalty.points import ledger
@@ -84,12 +85,14 @@ async def read_points(call: Call) -> PointsView:
 
 async def list_entries(call: Call) -> Entries:
     """Show the ledger, the latest first."""
+    await switching.require(call, "points_entries")
     query = cast(EntriesQuery, call.query)
     try:
         before_id = None if query.cursor is None else number_of(query.cursor)
     except ValueError:
         raise OutOfRange(field="cursor", expected="上一页给出的 next_cursor") from None
     entries = await ledger.entries_of(call.principal, before_id, query.limit + 1)
+    switching.used(call, "points_entries")
     shown = entries[: query.limit]
     return Entries(
         [

@@ -135,3 +135,64 @@ async def follow(node_id: int) -> int:
         node_id,
     )
     return len(moved)
+
+
+async def classified(outlet_ids: Sequence[int]) -> list[asyncpg.Record]:
+    """Read the classification of outlets; columns id, code, plant_code, value_class, tags."""
+    return await reading().fetch(
+        """
+        SELECT o.id, o.code, p.code AS plant_code, o.value_class,
+               ARRAY(SELECT DISTINCT t.tag FROM outlet_tags t WHERE t.outlet_id = o.id ORDER BY t.tag) AS tags
+          FROM outlets o JOIN organisation_nodes p ON p.id = o.plant_id WHERE o.id = ANY ($1::bigint[])
+        """,
+        outlet_ids,
+    )
+
+
+async def put_classes(
+    outlet_ids: Sequence[int], classes: Sequence[str | None], sources: Sequence[str], ats: Sequence[datetime]
+) -> None:
+    """Give locked outlets their value class, unless a fresher one is known."""
+    await writing().execute(
+        """
+        UPDATE outlets o SET value_class = g.value_class, value_class_source = g.source, value_class_since = g.at,
+               updated_at = g.at
+          FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) AS g(id, value_class, source, at)
+         WHERE o.id = g.id AND o.value_class IS DISTINCT FROM g.value_class
+           AND (o.value_class_since IS NULL OR o.value_class_since <= g.at)
+        """,
+        outlet_ids,
+        classes,
+        sources,
+        ats,
+    )
+
+
+async def put_tags(sets: Sequence[tuple[int, str]], tags: Sequence[tuple[int, str, str, datetime]]) -> None:
+    """Make tags, each (outlet id, tag, source, at), all that the sources of ``sets`` say of those locked outlets."""
+    kept = ([one[n] for one in tags] for n in range(4))
+    outlet_ids, names, sources, ats = kept
+    await writing().execute(
+        """
+        DELETE FROM outlet_tags t USING unnest($1::bigint[], $2::text[]) AS g(outlet_id, source)
+         WHERE t.outlet_id = g.outlet_id AND t.source = g.source
+           AND NOT EXISTS (SELECT FROM unnest($3::bigint[], $4::text[], $5::text[]) AS k(outlet_id, tag, source)
+                            WHERE k.outlet_id = t.outlet_id AND k.tag = t.tag AND k.source = t.source)
+        """,
+        [outlet_id for outlet_id, _ in sets],
+        [source for _, source in sets],
+        outlet_ids,
+        names,
+        sources,
+    )
+    await writing().execute(
+        """
+        INSERT INTO outlet_tags (outlet_id, tag, source, since)
+        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[]) ORDER BY 1, 3, 2
+        ON CONFLICT (outlet_id, source, tag) DO NOTHING
+        """,
+        outlet_ids,
+        names,
+        sources,
+        ats,
+    )
