@@ -26,13 +26,15 @@ from app.http.mini.endpoints import MINI
 from app.http.ops.pages import OPS
 from app.http.outlets.pages import OUTLETS
 from app.http.principals import MemberTokens
+from app.http.sfa.endpoints import SFA
+from app.http.sfa_tokens import SfaTokens
 from app.http.systems.endpoints import SYSTEMS
 from app.http.traces import trace_id
 from app.settings import Settings
 from app.switchboard import SwitchBoard
 from loyalty.errors import Overloaded, Refusal
 
-GROUPS: tuple[Group, ...] = (*MINI, SYSTEMS)
+GROUPS: tuple[Group, ...] = (*MINI, SFA, SYSTEMS)
 AREAS: tuple[Area, ...] = (CONSOLE, OUTLETS, OPS, ADMIN)
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
 """Twice what any route takes: what is too large by less is read away, so that its sender sees the refusal."""
@@ -73,7 +75,9 @@ def create_app(config: Settings) -> Sanic[Any, Any]:
         # With the database away there is nothing to switch; the board reads on until it is back.
         await switches.start()
         stack.push_async_callback(switches.close)
-        app.ctx.context = Context(opened, MemberTokens(config.secret_keys), limits, switches)
+        app.ctx.context = Context(
+            opened, MemberTokens(config.secret_keys), limits, switches, SfaTokens(config.sfa_jwks)
+        )
         app.ctx.health = health.Health(opened)
         app.ctx.helpers = [
             asyncio.create_task(limits.share_for_ever()),

@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Encrypts personal data; the first encrypts, all decrypt."""
     public_url: str
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    sfa_jwks: str | None
+    """Where the SFA's public keys are: an address or the path of a file; None where no SFA calls us."""
     web_workers: int
     demo: bool
     """True only under `leketong run` with the embedded sandbox: the house then shows demo accounts."""
@@ -76,6 +78,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         data_keys=_data_keys(environ),
         public_url=_url(environ, "PUBLIC_URL", ("https", "http"), f"http://127.0.0.1:{port}"),
         trusted_proxies=_networks(environ),
+        sfa_jwks=_key_set(environ),
         web_workers=_integer(environ, "WEB_WORKERS", os.cpu_count() or 1, 1, WEB_WORKERS_MAX),
         demo=environ.get("LEKETONG_DEMO") == "1",
     )
@@ -138,6 +141,15 @@ def _data_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
     if len(set(keys)) != len(keys):
         raise SettingsError("DATA_KEYS names one key twice")
     return tuple(keys)
+
+
+def _key_set(environ: Mapping[str, str]) -> str | None:
+    value = environ.get("SFA_JWKS", "").strip()
+    if "://" in value:
+        return _url(environ, "SFA_JWKS", ("https", "http"))
+    if value and not Path(value).is_absolute():
+        raise SettingsError("SFA_JWKS must be an https:// address or the absolute path of a file")
+    return value or None
 
 
 def _networks(

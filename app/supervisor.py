@@ -14,7 +14,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from app import dependencies, embedded, house, settings
+from app import dependencies, embedded, house, settings, sfa_keys
 from app.children import Child, ChildFault
 from app.dependencies import DependencyFault
 from app.embedded import EmbeddedServerFault, Places, Server
@@ -70,6 +70,7 @@ def _run(supervisor: Supervisor, home: Path, environ: dict[str, str]) -> None:
         given = _servers(supervisor, places, environ)
         if sandboxed:
             environ |= house.demo_secrets(home, environ) | {"WECHAT_BASE_URL": sandbox_url, "LEKETONG_DEMO": "1"}
+            environ.setdefault("SFA_JWKS", str(sfa_keys.ensure_pair(home)))
         environ["PROMETHEUS_MULTIPROC_DIR"] = str(fresh_folder(home / "metrics"))
         config = settings.from_environment(environ)
         python = _python(home, environ)

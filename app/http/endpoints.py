@@ -22,6 +22,7 @@ from app.http.errors import BodyTooLarge, HttpRefusal, IdempotencyKeyInvalid, Id
 from app.http.limits import Limit, Limits, address_of
 from app.http.observing import observed
 from app.http.principals import MemberTokens, Principal
+from app.http.sfa_tokens import SfaTokens
 from app.http.traces import trace_id
 from app.resources import Resources
 from app.switchboard import SwitchBoard
@@ -43,6 +44,7 @@ class Context:
     tokens: MemberTokens
     limits: Limits
     switches: SwitchBoard
+    sfa_tokens: SfaTokens
 
 
 class Call(msgspec.Struct, frozen=True):

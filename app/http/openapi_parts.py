@@ -18,6 +18,7 @@ TAGS = {
     "mini-public": "小程序：不用登录",
     "mini-optional": "小程序：登录与否都可以",
     "mini-members": "小程序：登录后",
+    "sfa": "业务员（SFA）",
     "systems": "系统对接",
     "health": "运行状况",
 }
@@ -26,6 +27,12 @@ SECURITY_SCHEMES = {
         "type": "http",
         "scheme": "bearer",
         "description": "POST /mp/v1/session 得到的令牌，30 天有效。",
+    },
+    "sfaToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "SFA 签发的 JWT：RS256 或 EdDSA，sub 是工号，aud 是 leketong，最长 10 分钟。",
     },
     "systemKey": {
         "type": "http",

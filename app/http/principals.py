@@ -11,6 +11,7 @@ from itsdangerous.signer import SigningAlgorithm
 from app.http.errors import TokenExpired, TokenInvalid
 from loyalty.customers.standings import MemberRef
 from loyalty.organisation.system_keys import System
+from loyalty.staff.people import Staff
 
 SESSION_LIFE = timedelta(days=30)
 TOKEN_LENGTH_MAX = 512
@@ -20,7 +21,7 @@ class Guest(msgspec.Struct, frozen=True):
     """A request without a token."""
 
 
-Principal = Guest | MemberRef | System
+Principal = Guest | MemberRef | System | Staff
 
 
 class _KeyedBlake2(SigningAlgorithm):

@@ -52,7 +52,7 @@ def test_the_document_says_what_it_is() -> None:
     assert DOCUMENT["openapi"] == "3.1.0"
     assert DOCUMENT["info"]["title"] == "乐客通 接口文档"
     assert DOCUMENT["servers"] == [{"url": "https://leketong.example"}]
-    assert set(DOCUMENT["components"]["securitySchemes"]) == {"memberToken", "systemKey"}
+    assert set(DOCUMENT["components"]["securitySchemes"]) == {"memberToken", "sfaToken", "systemKey"}
     assert len(DOCUMENT["tags"]) == len(GROUPS) + 1
 
 

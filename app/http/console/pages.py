@@ -237,7 +237,7 @@ async def note_refusal(request: Request, context: Context, actor: Actor, action:
                     at=at,
                     actor=actor,
                     action=action,
-                    subject_kind="page",
+                    subject_kind="call" if "/v1/" in request.path else "page",
                     subject_id=f"{request.method} {request.path}"[:200],
                     after={"address": caller_address(request, context), "trace_id": trace_id(request)},
                 )

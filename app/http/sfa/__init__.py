@@ -1,0 +1,1 @@
+"""What the SFA calls for its reps."""

@@ -1,0 +1,114 @@
+"""The calls of /sfa/v1: the SFA on behalf of one of its reps, who reaches only their own outlets."""
+
+from datetime import datetime
+from typing import cast
+
+import msgspec
+from sanic import Request
+
+from app.http.console import pages
+from app.http.doors import bearer
+from app.http.endpoints import Call, Context, Endpoint, Group, Reply, caller_address
+from app.http.errors import HttpRefusal, TokenMissing
+from app.http.key_sets import SfaKeysUnavailable
+from app.http.limits import Limit
+from app.http.payloads import Instant
+from app.http.sfa_tokens import SfaTokenExpired, SfaTokenInvalid
+from loyalty.customers import binding_codes
+from loyalty.customers.care import outlets
+from loyalty.customers.errors import OutletClosed, OutletUnknown
+from loyalty.customers.rules import Medium, Role
+from loyalty.errors import DatabaseUnavailable, Forbidden, Refusal
+from loyalty.organisation.audit import Actor
+from loyalty.staff import people
+from loyalty.staff.people import Staff
+from loyalty.staff.rules import Role as StaffRole
+
+VISITING: tuple[StaffRole, ...] = ("rep", "supervisor")
+GUESSES = Limit("wrong-sfa-tokens", 30, 60)
+
+
+class RepUnknown(Forbidden):
+    """The token is right, and names nobody who is here as a rep or supervisor now."""
+
+    code = "rep_unknown"
+    title = "这位业务员还没开通"
+    sentence = "请管理员确认工号，并授予“业务员”或“业务主管”角色。"
+
+
+class SfaDoor:
+    """Asks for the SFA's token, and for a live role of whom it names at this very instant."""
+
+    scheme: str | None = "sfaToken"
+    refusals: tuple[type[Refusal] | type[HttpRefusal], ...] = (
+        TokenMissing,
+        SfaTokenInvalid,
+        SfaTokenExpired,
+        SfaKeysUnavailable,
+        RepUnknown,
+        DatabaseUnavailable,
+    )
+
+    async def __call__(self, request: Request, context: Context, _endpoint: Endpoint, at: datetime) -> Staff:
+        """Read the token and find the rep."""
+        token = bearer(request)
+        if token is None:
+            raise TokenMissing
+        address = caller_address(request, context)
+        try:
+            return await _named(token, context, at)
+        except (SfaTokenInvalid, SfaTokenExpired, RepUnknown):
+            context.limits.take(GUESSES, address)
+            await pages.note_refusal(request, context, Actor("nobody", address, ""), "sfa_token.refused", at)
+            raise
+
+
+async def _named(token: str, context: Context, at: datetime) -> Staff:
+    claims = await context.sfa_tokens.read(token, at)
+    staff = await people.by_code(claims.staff_code, at)
+    if staff is None or not staff.roles & set(VISITING):
+        raise RepUnknown
+    return staff
+
+
+class WantedCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the binding code is for."""
+
+    role: Role | None = None
+    medium: Medium = "screen"
+
+
+class RepBindingCode(msgspec.Struct, frozen=True):
+    """A binding code, its token shown this once; the token is the mini-program code's scene."""
+
+    token: str
+    scene: str
+    expires_at: Instant
+
+
+async def issue_binding_code(call: Call) -> Reply:
+    """Give a one-time token for one of the rep's own outlets."""
+    staff, wanted = cast(Staff, call.principal), cast(WantedCode, call.body)
+    card = await outlets.read(call.params["code"], staff.reach(VISITING), call.resources.data_keys, call.at)
+    issued = await binding_codes.issue(card.code, wanted.role, wanted.medium, staff.actor.text, call.at, staff.name)
+    return Reply(RepBindingCode(issued.token, issued.token, issued.expires_at), 201)
+
+
+SFA = Group(
+    "sfa",
+    "/sfa/v1",
+    SfaDoor(),
+    (
+        Endpoint(
+            "POST",
+            "/outlets/{code}/binding-codes",
+            "业务员为自己的门店生成绑定码",
+            issue_binding_code,
+            RepBindingCode,
+            statuses=(201,),
+            body=WantedCode,
+            limit=Limit("rep-binding-codes", 60, 60),
+            refusals=(OutletUnknown, OutletClosed),
+        ),
+    ),
+)

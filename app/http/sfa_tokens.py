@@ -1,0 +1,115 @@
+"""The SFA's tokens: JWTs (RFC 7519) that name a rep for ten minutes at most, checked as strictly as RFC 8725 asks."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+import msgspec
+from jwt.types import Options
+
+from app.http.errors import HttpRefusal
+from app.http.key_sets import KeySet
+
+AUDIENCE = "leketong"
+LIFE_SECONDS_MAX = 600
+CLOCKS_APART = timedelta(seconds=60)
+"""How far the SFA's clock may be ahead of ours for the start of a token; its end is judged by our clock alone."""
+TOKEN_LENGTH_MAX = 4096
+SUBJECT_LENGTH_MAX = 64
+PARTS = 3
+NOT_HONOURED = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64"})
+"""Headers by which a token would choose its own key, or how it is read: such a token is refused."""
+
+
+class SfaTokenInvalid(HttpRefusal):
+    """A token that the SFA did not give to us, or not in the form that we agreed on."""
+
+    status, code = 401, "sfa_token_invalid"
+    title = "SFA 的令牌不对"
+    sentence = "请让 SFA 用约定的密钥和格式重新签发。"
+
+
+class SfaTokenExpired(HttpRefusal):
+    """A token past its time, or before it."""
+
+    status, code = 401, "sfa_token_expired"
+    title = "SFA 的令牌过期了"
+    sentence = "请让 SFA 重新签发一个，十分钟内有效。"
+
+
+class SfaClaims(msgspec.Struct, frozen=True):
+    """What a right token says."""
+
+    staff_code: str
+    expires_at: datetime
+    key_id: str
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    sub: str
+    aud: str | list[str]
+    exp: float
+    iat: float
+    nbf: float | None = None
+
+
+class SfaTokens:
+    """Reads tokens by the SFA's key set."""
+
+    def __init__(self, source: str | None) -> None:
+        self._keys = KeySet(source)
+
+    async def read(self, token: str, at: datetime) -> SfaClaims:
+        """Tell whom a token names. Raises SfaTokenInvalid, SfaTokenExpired, SfaKeysUnavailable."""
+        key_id, algorithm = self._header(token)
+        key = await self._keys.find(key_id)
+        if key is None or key.algorithm != algorithm:
+            raise SfaTokenInvalid
+        try:
+            # Only the signature is PyJWT's to judge, by this key's one algorithm; times are judged below by ``at``.
+            payload = jwt.decode_complete(token, key.key, algorithms=[key.algorithm], options=_SIGNATURE_ALONE)[
+                "payload"
+            ]
+            claims = msgspec.convert(payload, _Claims)
+        except (jwt.PyJWTError, msgspec.ValidationError, ValueError):
+            raise SfaTokenInvalid from None
+        self._check(claims, at)
+        return SfaClaims(claims.sub, datetime.fromtimestamp(claims.exp, at.tzinfo), key_id)
+
+    @staticmethod
+    def _header(token: str) -> tuple[str, str]:
+        if len(token) > TOKEN_LENGTH_MAX or not token.isascii() or len(token.split(".")) != PARTS:
+            raise SfaTokenInvalid
+        try:
+            header: dict[str, Any] = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            raise SfaTokenInvalid from None
+        key_id, algorithm = header.get("kid"), header.get("alg")
+        if not isinstance(key_id, str) or not isinstance(algorithm, str) or NOT_HONOURED & set(header):
+            raise SfaTokenInvalid
+        return key_id, algorithm
+
+    @staticmethod
+    def _check(claims: _Claims, at: datetime) -> None:
+        now = at.timestamp()
+        if claims.aud not in (AUDIENCE, [AUDIENCE]) or not 0 < len(claims.sub) <= SUBJECT_LENGTH_MAX:
+            raise SfaTokenInvalid
+        if not 0 < claims.exp - claims.iat <= LIFE_SECONDS_MAX:
+            raise SfaTokenInvalid
+        if now >= claims.exp:
+            raise SfaTokenExpired
+        if max(claims.iat, claims.nbf or 0) > now + CLOCKS_APART.total_seconds():
+            raise SfaTokenExpired
+
+
+_SIGNATURE_ALONE: Options = {
+    "verify_signature": True,
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
+    "enforce_minimum_key_length": False,
+}
