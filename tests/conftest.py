@@ -17,7 +17,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from app import database, settings
+from app import database, settings, sfa_keys
 from app.embedded import EmbeddedServers
 from app.http.principals import MemberTokens
 from app.settings import Settings
@@ -153,7 +153,8 @@ async def house(servers: EmbeddedServers) -> AsyncIterator[House]:
     with listening() as web, listening() as sandbox:
         base_url = f"http://127.0.0.1:{web.getsockname()[1]}"
         sandbox_url = f"http://127.0.0.1:{sandbox.getsockname()[1]}"
-        environ = environment(servers, url, WECHAT_BASE_URL=sandbox_url, PUBLIC_URL=base_url)
+        jwks = sfa_keys.ensure_pair(servers.places.base)
+        environ = environment(servers, url, WECHAT_BASE_URL=sandbox_url, PUBLIC_URL=base_url, SFA_JWKS=str(jwks))
         callback = f"{base_url}/wechat/callback"
         children = [
             _child(["-m", "app.server", "--fd", str(web.fileno())], environ, web),

@@ -2,16 +2,22 @@
 
 import re
 import secrets
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import asyncpg
 import httpx
+import msgspec
+import pytest
 import pytest_asyncio
 
 from app import database
+from app.http.console import cookies
 from loyalty.customers.texts import CONSENT_VERSION
-from tests.conftest import House
+from tests.conftest import ROOT, House
+from tests.http.staffing import Person, Staffing
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # Filled by the stamper behind our back, or when a key is used; events are counted wherever they stand at the moment.
@@ -121,6 +127,47 @@ async def callers(house: House) -> AsyncIterator[Callers]:
     """Give the maker of callers, with a client of the house."""
     async with httpx.AsyncClient(base_url=house.base_url, timeout=20) as client:
         yield Callers(house, client)
+
+
+@pytest.fixture(scope="session")
+def staffing(house: House) -> Staffing:
+    """Fill the house with two plants and somebody of every role, each logged in."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.http.staffing", house.database_url],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return msgspec.json.decode(done.stdout, type=Staffing)
+
+
+class Browser:
+    """What a staff member's browser does: sends its cookie, and forms with their token."""
+
+    def __init__(self, client: httpx.AsyncClient, secret_keys: tuple[str, ...], token: str) -> None:
+        self._client = client
+        self._token = token
+        self.csrf = cookies.form_token(secret_keys[0], token)
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        """Ask for a page."""
+        return await self._client.get(path, headers={"cookie": f"{cookies.SESSION}={self._token}", **headers})
+
+    async def post(self, path: str, csrf: str | None = None, **fields: object) -> httpx.Response:
+        """Send a form, with its token unless another one is given."""
+        return await self._client.post(
+            path,
+            data={"csrf": self.csrf if csrf is None else csrf, **fields},
+            headers={"cookie": f"{cookies.SESSION}={self._token}"},
+        )
+
+
+@pytest.fixture(scope="session")
+def browser_of(house: House, callers: Callers) -> Callable[[Person], Browser]:
+    """Give the browser of a staff member."""
+    return lambda person: Browser(callers.client, house.settings.secret_keys, person.token)
 
 
 class Database:

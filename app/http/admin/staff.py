@@ -32,6 +32,7 @@ from loyalty.organisation import audit, tree
 from loyalty.organisation.audit import AuditSearch
 from loyalty.organisation.tree import Node
 from loyalty.staff import grants, logins, people
+from loyalty.staff.errors import OwnGrants, StaffLeft
 from loyalty.staff.grants import KeptGrant
 from loyalty.staff.people import Listed, Profile, State
 from loyalty.staff.rules import Role, is_live
@@ -325,6 +326,9 @@ async def add_grant(visit: Visit) -> Answer:
             visit.staff,
             visit.at,
         )
+    except (OwnGrants, StaffLeft):
+        # Their page has no such form to say it at.
+        raise
     except Refusal as refusal:
         again = with_errors(form, visit.form, fault_of(refusal))
         return await _shown(visit, staff_id, again, errors.status_of(refusal))

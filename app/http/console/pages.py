@@ -180,7 +180,8 @@ def _respond(page: Page) -> Callable[[Request, dict[str, str]], Awaitable[HTTPRe
             page=page,
             staff=staff,
             params=params,
-            query=request.get_args(keep_blank_values=True),
+            # Sanic's own mapping gives the first value where a mapping of lists would give the list.
+            query=dict(request.get_args(keep_blank_values=True)),
             form=form,
             at=at,
             address=caller_address(request, context),

@@ -1,0 +1,114 @@
+"""Fills a house's database with two plants and somebody of every role, and prints what tests need to know of them.
+
+Run as a program, since the tests' own process has another database open: python -m tests.http.staffing DATABASE_URL
+"""
+
+import asyncio
+import sys
+from datetime import timedelta
+
+import msgspec
+
+from app import database
+from loyalty import clock, transactions
+from loyalty.customers import outlets
+from loyalty.customers.outlet_rows import OutletRow
+from loyalty.customers.personal import DataKeys
+from loyalty.customers.territory import assignments
+from loyalty.customers.territory import queries as territory_queries
+from loyalty.organisation import places
+from loyalty.organisation.audit import Actor
+from loyalty.organisation.models import Node
+from loyalty.staff import grants, people, rules
+from loyalty.staff.models import StaffSession
+from loyalty.staff.rules import ROLES, Role
+
+ACTOR = Actor("command", "tests", "测试")
+SPARE = 4
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A staff member with the cookie of a live session."""
+
+    id: int
+    code: str
+    token: str
+
+
+class Staffing(msgspec.Struct, frozen=True):
+    """Everybody and everything, in the plants OWN and FOREIGN."""
+
+    root: Person
+    """An administrator of the whole."""
+    people: dict[str, Person]
+    """One of each role at the plant OWN; the rep looks after the outlet OWN1."""
+    nobody: Person
+    """Somebody without a role."""
+    foreign: Person
+    """A rep at the plant FOREIGN."""
+    spare: list[Person]
+    """Reps at OWN whom a test may change."""
+    own_plant: int
+    foreign_plant: int
+    own_office: int
+
+
+async def _person(code: str, name: str, role: Role | None, node_id: int) -> Person:
+    at = clock.now() - timedelta(minutes=1)
+    token = rules.new_session_token()
+    async with transactions.begin():
+        staff_id = await people.enter(code, name, ACTOR, at)
+        if role is not None:
+            await grants.give(staff_id, role, node_id, at, None, ACTOR, at)
+        await StaffSession.create(
+            token_hash=rules.token_hash(token),
+            staff_id=staff_id,
+            created_at=at,
+            seen_at=clock.now(),
+            expires_at=at + rules.SESSION_LIFE,
+            address="127.0.0.1",
+            device="测试",
+        )
+        await people.StaffMember.filter(id=staff_id).update(password_is_temporary=False, password_hash="none")
+    return Person(staff_id, code, token)
+
+
+async def staff(data_keys: DataKeys) -> Staffing:
+    """Make everybody. Entry verbs, one after the other."""
+    at = clock.now() - timedelta(minutes=2)
+    rows = [
+        OutletRow(code="OWN1", name="自家便利店", plant_code="OWN", office_code="OFF", contact_phone="13911110001"),
+        OutletRow(code="OWN2", name="自家超市", plant_code="OWN"),
+        OutletRow(code="FOREIGN1", name="外厂便利店", plant_code="FOREIGN"),
+    ]
+    await outlets.put(list(enumerate(rows)), "tests", at, data_keys)
+    async with transactions.begin():
+        root_id = await places.ensure_root(at)
+        nodes = {node.code: node.id for node in await Node.filter(code__in=["OWN", "FOREIGN", "OFF"])}
+    root = await _person("root", "总部管理员", "admin", root_id)
+    everybody = {role: await _person(f"own-{role}", f"本厂{role}", role, nodes["OWN"]) for role in ROLES}
+    nobody = await _person("nobody", "没有角色", None, root_id)
+    foreign = await _person("foreign-rep", "外厂业务员", "rep", nodes["FOREIGN"])
+    spare = [await _person(f"spare-{n}", f"备用{n}", "rep", nodes["OWN"]) for n in range(SPARE)]
+    async with transactions.begin():
+        (outlet,) = await territory_queries.lock_outlets(["OWN1"])
+        await assignments.assign([(outlet["id"], everybody["rep"].id)], "tests", at)
+    return Staffing(
+        root,
+        dict(everybody.items()),
+        nobody,
+        foreign,
+        spare,
+        nodes["OWN"],
+        nodes["FOREIGN"],
+        nodes["OFF"],
+    )
+
+
+async def _main(url: str) -> Staffing:
+    async with database.opened(url, pool_max=2):
+        return await staff(DataKeys([b"k" * 32]))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(msgspec.json.encode(asyncio.run(_main(sys.argv[1]))).decode())
