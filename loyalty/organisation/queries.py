@@ -137,6 +137,11 @@ async def nodes(node_ids: Sequence[int], kinds: Sequence[str], text: str, limit:
     )
 
 
+async def names(ids: Sequence[int]) -> list[asyncpg.Record]:
+    """Read the names of nodes by id."""
+    return await reading().fetch("SELECT id, name FROM organisation_nodes WHERE id = ANY ($1::bigint[])", ids)
+
+
 async def children(node_id: int, limit: int) -> list[asyncpg.Record]:
     """List what hangs directly under a node."""
     return await reading().fetch(f"{_NODE} WHERE n.parent_id = $1 ORDER BY n.kind, n.code LIMIT $2", node_id, limit)
@@ -183,13 +188,6 @@ async def lock_tree() -> None:
     await writing().execute("SELECT pg_advisory_xact_lock($1)", TREE_LOCK)
 
 
-async def lock_node(node_id: int) -> asyncpg.Record | None:
-    """Lock a node, so that nothing is hung under it meanwhile; columns id, kind, code, name, parent_id."""
-    return await writing().fetchrow(
-        "SELECT id, kind, code, name, parent_id, confirmed_at FROM organisation_nodes WHERE id = $1 FOR UPDATE", node_id
-    )
-
-
 async def lock_subtree(node_id: int) -> None:
     """Lock a node and all below it, in id order."""
     await writing().execute(
@@ -199,13 +197,7 @@ async def lock_subtree(node_id: int) -> None:
 
 async def is_below(node_id: int, ancestor_ids: Sequence[int]) -> bool:
     """Tell whether a node is one of ``ancestor_ids`` or below one."""
-    return bool(
-        await reading().fetchval(
-            f"SELECT $1::bigint IN ({below('$2::bigint[]')})",
-            node_id,
-            ancestor_ids,
-        )
-    )
+    return bool(await reading().fetchval(f"SELECT $1::bigint IN ({below('$2::bigint[]')})", node_id, ancestor_ids))
 
 
 async def move(node_id: int, parent_id: int, at: datetime, by: str) -> None:

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import asyncpg
 import msgspec
 
 from loyalty import transactions
-from loyalty.errors import TryAgain
 from loyalty.organisation import audit, queries, rules
 from loyalty.organisation.audit import Actor, AuditEntry
 from loyalty.organisation.errors import (
@@ -90,6 +88,11 @@ async def name_of(node_id: int) -> str:
     return (await NodeRow.get(id=node_id)).name
 
 
+async def names(ids: Sequence[int]) -> dict[int, str]:
+    """Tell the names of nodes. Needs a reader."""
+    return {row["id"]: row["name"] for row in await queries.names(ids)}
+
+
 async def is_within(node_id: int, reach: Sequence[int]) -> bool:
     """Tell whether a node is at or below the nodes of ``reach``. Needs a reader."""
     return await queries.is_below(node_id, reach)
@@ -150,16 +153,16 @@ async def rename(node_id: int, name: str, reach: Sequence[int], actor: Actor, at
     name = clean_name(name)
     async with transactions.begin():
         before = await _locked(node_id, reach)
-        await NodeRow.filter(id=node_id).update(name=name, confirmed_at=before["confirmed_at"] or at)
+        await NodeRow.filter(id=node_id).update(name=name, confirmed_at=before.confirmed_at or at)
         await audit.record(
             [
                 AuditEntry(
                     at=at,
                     actor=actor,
-                    action="node.confirmed" if before["confirmed_at"] is None else "node.renamed",
+                    action="node.confirmed" if before.confirmed_at is None else "node.renamed",
                     subject_kind="node",
                     subject_id=str(node_id),
-                    before={"name": before["name"]},
+                    before={"name": before.name},
                     after={"name": name},
                     node_id=node_id,
                 )
@@ -214,9 +217,6 @@ def clean_name(name: str) -> str:
     return clean
 
 
-async def _locked(node_id: int, reach: Sequence[int]) -> asyncpg.Record:
+async def _locked(node_id: int, reach: Sequence[int]) -> NodeRow:
     await read(node_id, reach)
-    row = await queries.lock_node(node_id)
-    if row is None:
-        raise TryAgain
-    return row
+    return await NodeRow.select_for_update().get(id=node_id)

@@ -169,6 +169,11 @@ async def read(staff_id: int, reach: Sequence[int]) -> Profile:
     return Profile(**given, has_password=row["password_hash"] is not None)
 
 
+async def names(ids: Sequence[int]) -> dict[int, str]:
+    """Tell the names of staff members. Needs a reader."""
+    return {row["id"]: row["name"] for row in await queries.names(ids)}
+
+
 async def choices(
     reach: Sequence[int], roles: Sequence[Role], text: str, at: datetime, skip: int = 0, limit: int = FOUND_MAX
 ) -> list[Named]:

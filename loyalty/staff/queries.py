@@ -201,6 +201,11 @@ async def with_role(
     )
 
 
+async def names(ids: Sequence[int]) -> list[asyncpg.Record]:
+    """Read the names of staff by id."""
+    return await reading().fetch("SELECT id, name FROM staff WHERE id = ANY ($1::bigint[])", ids)
+
+
 async def find_codes(logins: Sequence[str]) -> list[asyncpg.Record]:
     """Read staff by login and lock them, in id order; columns id, login, code, name, left_at."""
     return await writing().fetch(

@@ -1,46 +1,19 @@
 """The docs page in a real browser: it shows the operations, asks nothing from elsewhere and complains of nothing."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from app.server import GROUPS
+from tests.browser.conftest import Seen
 from tests.conftest import House
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
 PICTURE = Path(__file__).parent.parent.parent / "docs" / "guides" / "images" / "api-docs.png"
 OPERATIONS = sum(len(group.endpoints) for group in GROUPS) + 2
-
-
-@pytest_asyncio.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield running
-        await running.close()
-
-
-class Seen:
-    """What a page asked for, and what it complained of."""
-
-    def __init__(self, page: Page) -> None:
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda message: self.complaints.append(message.text) if message.type in {"error", "warning"} else None,
-        )
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)], ids=["desktop", "phone"])

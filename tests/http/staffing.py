@@ -20,7 +20,7 @@ from loyalty.organisation import places
 from loyalty.organisation.audit import Actor
 from loyalty.organisation.models import Node
 from loyalty.staff import grants, people, rules
-from loyalty.staff.models import StaffSession
+from loyalty.staff.models import StaffMember, StaffSession
 from loyalty.staff.rules import ROLES, Role
 
 ACTOR = Actor("command", "tests", "测试")
@@ -69,7 +69,7 @@ async def _person(code: str, name: str, role: Role | None, node_id: int) -> Pers
             address="127.0.0.1",
             device="测试",
         )
-        await people.StaffMember.filter(id=staff_id).update(password_is_temporary=False, password_hash="none")
+        await StaffMember.filter(id=staff_id).update(password_is_temporary=False, password_hash="none")
     return Person(staff_id, code, token)
 
 

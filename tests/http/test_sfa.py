@@ -277,6 +277,7 @@ async def test_a_rep_gets_codes_for_the_own_outlets_alone(
     status, binding_token = await ask("OWN1", "own-rep", {"medium": "card"})
     assert status == 201
     made = await stored.connection.fetchrow("SELECT * FROM binding_codes ORDER BY id DESC LIMIT 1")
+    assert made is not None
     assert made["token_hash"] == hashlib.sha256(binding_token.encode()).digest()
     assert (made["medium"], made["made_by"], made["rep_name"]) == (
         "card", f"staff:{staffing.people['rep'].id}", "本厂rep",

@@ -11,18 +11,20 @@ from app.http.console.stories import TONES, actor_of, change_of
 from app.http.console.tables import TableQuery
 from loyalty import transactions
 from loyalty.clock import SHANGHAI
-from loyalty.organisation import audit
+from loyalty.organisation import audit, tree
 from loyalty.organisation.audit import AuditSearch, KeptEntry
+from loyalty.staff import people
 from loyalty.staff.rules import Role
+from loyalty.switches.features import FEATURES
 
 READERS: tuple[Role, ...] = ("admin", "plant_lead")
 DAYS: dict[str, int] = {"1": 1, "7": 7, "30": 30, "90": 90}
 SHOWN_DAYS = 365
 """Without a span of its own a search looks back a year: further back takes longer than a page may."""
 COLUMNS = (
-    Column("at", "时间"),
+    Column("at", "时间", whole=True),
     Column("actor", "谁"),
-    Column("action", "做了什么"),
+    Column("action", "做了什么", whole=True),
     Column("subject", "对象"),
     Column("change", "内容"),
     Column("reason", "原因"),
@@ -48,6 +50,7 @@ FILTERS = (
 
 async def list_entries(visit: Visit) -> Answer:
     """List what was changed within this person's reach."""
+    names: dict[tuple[str, str], str] = {}
 
     async def fetch(state: TableQuery, skip: int, limit: int) -> Sequence[KeptEntry]:
         wanted = AuditSearch(
@@ -56,7 +59,9 @@ async def list_entries(visit: Visit) -> Answer:
             from_at=visit.at - timedelta(days=DAYS.get(state.filters.get("days", ""), SHOWN_DAYS)),
         )
         async with transactions.reader():
-            return await audit.search(visit.reach.node_ids, wanted, skip, limit)
+            found = await audit.search(visit.reach.node_ids, wanted, skip, limit)
+            names.update(await _names(found))
+        return found
 
     return await lists.show(
         visit,
@@ -64,7 +69,7 @@ async def list_entries(visit: Visit) -> Answer:
             id="audit",
             title="操作记录",
             columns=COLUMNS,
-            row=_row,
+            row=lambda one: _row(one, names),
             fetch=fetch,
             empty=Empty("还没有记录", "有人改了东西，这里马上就能看到。"),
             search="人、对象、原因或内容",
@@ -74,15 +79,38 @@ async def list_entries(visit: Visit) -> Answer:
     )
 
 
-def _row(entry: KeptEntry) -> tuple[Cell, ...]:
+async def _names(entries: Sequence[KeptEntry]) -> dict[tuple[str, str], str]:
+    ids = {
+        kind: [int(one.subject_id) for one in entries if one.subject_kind == kind and one.subject_id.isdigit()]
+        for kind in ("staff", "node")
+    }
+    staff, nodes = await people.names(ids["staff"]), await tree.names(ids["node"])
+    features = {("switch", feature.code): feature.title for feature in FEATURES}
+    of_staff = {("staff", str(number)): name for number, name in staff.items()}
+    return {("node", str(number)): name for number, name in nodes.items()} | of_staff | features
+
+
+def _row(entry: KeptEntry, names: dict[tuple[str, str], str]) -> tuple[Cell, ...]:
+    subject = names.get((entry.subject_kind, entry.subject_id), entry.subject_id)
     return (
         Cell(f"{entry.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"),
         Cell(actor_of(entry)),
         Cell(words.ACTIONS.get(entry.action, entry.action), tone=TONES.get(entry.action)),
-        Cell(f"{words.SUBJECTS.get(entry.subject_kind, entry.subject_kind)} {entry.subject_id}".strip()),
+        Cell(f"{words.SUBJECTS.get(entry.subject_kind, entry.subject_kind)} {subject}".strip(), _href(entry)),
         Cell(change_of(entry) or "—"),
         Cell(entry.reason or "—"),
     )
+
+
+def _href(entry: KeptEntry) -> str | None:
+    path = {
+        "staff": "/admin/staff/",
+        "node": "/admin/organisation/",
+        "outlet": "/outlets/",
+        "switch": "/admin/switches/",
+    }
+    below = path.get(entry.subject_kind)
+    return f"{below}{entry.subject_id}" if below and entry.subject_id else None
 
 
 PAGES = (Page("GET", "/audit", list_entries, READERS),)

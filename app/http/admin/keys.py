@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 from app.http import errors
-from app.http.admin.staff import ADMIN, fault_of
+from app.http.admin.staff import ADMIN
 from app.http.console.components import Action, Cell, Column, Dialog, Empty, Fact, Field, Form, Table, with_errors
+from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import int_id
 from app.http.console.stories import moment_of

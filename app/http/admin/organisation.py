@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from app.http import errors
-from app.http.admin.staff import ADMIN, fault_of
+from app.http.admin.staff import ADMIN
 from app.http.console import words
 from app.http.console.components import Action, Cell, Column, Dialog, Empty, Fact, Field, Form, Table, with_errors
+from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import int_id
 from app.http.console.stories import moment_of
@@ -32,7 +33,9 @@ ROOT_PATH = "/admin/organisation"
 def _rows(nodes: Sequence[Node]) -> tuple[tuple[Cell, ...], ...]:
     return tuple(
         (
-            Cell(node.name, href=f"{ROOT_PATH}/{node.id}", note=node.parent_name if node.kind != "plant" else None),
+            Cell(
+                node.name, href=f"{ROOT_PATH}/{node.id}", note=node.parent_name if node.confirmed_at is None else None
+            ),
             Cell(words.KINDS[node.kind]),
             Cell(node.code),
             Cell(str(node.children)),

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from app.http import errors
-from app.http.admin.staff import ADMIN, fault_of
+from app.http.admin.staff import ADMIN
 from app.http.console.components import (
     Action,
     Cell,
@@ -19,6 +19,7 @@ from app.http.console.components import (
     Tone,
     with_errors,
 )
+from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import local_instant
 from app.http.console.stories import moment_of

@@ -27,6 +27,8 @@ class Column:
     title: str
     sortable: bool = False
     numeric: bool = False
+    whole: bool = False
+    """Whether its text stays on one line."""
 
 
 @dataclass(frozen=True, slots=True)

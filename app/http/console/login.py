@@ -7,7 +7,7 @@ from sanic import HTTPResponse, Request, Sanic
 
 from app import demo_accounts
 from app.http import errors
-from app.http.console import cookies, pages, rendering
+from app.http.console import cookies, forms, pages, rendering
 from app.http.console.components import Field, Form, with_errors
 from app.http.console.errors import FormExpired
 from app.http.console.pages import HTML, SECURITY_HEADERS, Answer, Page, Redirect, View, Visit
@@ -117,14 +117,14 @@ def is_secure(context: Context) -> bool:
 async def _log_in(request: Request, _params: dict[str, str]) -> HTTPResponse:
     context: Context = request.app.ctx.context
     at = clock.now()
-    given = await pages.read_form(request)
+    given = await forms.read_form(request)
     code, password = given.get("code", [""])[0], given.get("password", [""])[0]
     form = _form(safe_next(given.get("next", ["/"])[0]))
     address = caller_address(request, context)
     try:
         context.limits.take(LOGINS, address)
-        if not pages.is_own_form(request, context, cookies.guest_token(request) or "", given):
-            await pages.note_refusal(request, context, Actor("nobody", address, ""), "form.refused", at)
+        if not forms.is_own_form(request, context, cookies.guest_token(request) or "", given):
+            await forms.note_refusal(request, context, Actor("nobody", address, ""), "form.refused", at)
             raise FormExpired
         device = device_of(request.headers.get("user-agent", ""))
         logged_in = await logins.log_in(code, password, address, device, at)

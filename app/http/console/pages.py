@@ -10,38 +10,31 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 from sanic import HTTPResponse, Request, Sanic
 
 from app.http import errors
-from app.http.console import cookies, navigation, rendering, words
+from app.http.console import cookies, forms, navigation, rendering, words
 from app.http.console.components import Toast
-from app.http.console.errors import FormExpired, FormInvalid, LoginNeeded, PasswordChangeNeeded, RoleMissing
-from app.http.endpoints import Context, caller_address, read_body
+from app.http.console.errors import FormExpired, LoginNeeded, PasswordChangeNeeded, RoleMissing
+from app.http.endpoints import Context, caller_address
 from app.http.errors import HttpRefusal
 from app.http.limits import Limit
 from app.http.observing import observed
 from app.http.traces import trace_id
 from app.resources import Resources
-from loyalty import clock, transactions
+from loyalty import clock
 from loyalty.errors import DatabaseUnavailable, Refusal
-from loyalty.organisation import audit
-from loyalty.organisation.audit import Actor, AuditEntry
 from loyalty.staff import logins
 from loyalty.staff.people import Reach, Staff
 from loyalty.staff.rules import Role
 
 HTML = "text/html; charset=utf-8"
-FORM = "application/x-www-form-urlencoded"
-FORM_BYTES_MAX = 64 * 1024
-FIELDS_MAX = 500
 LOGIN_PATH = "/login"
 PASSWORD_PATH = "/password"  # noqa: S105 - a path
 VISITS = Limit("pages", 240, 60)
-REFUSALS_NOTED = Limit("refused-pages", 20, 600)
-"""Refusals that the audit keeps, by person or address: enough to see a storm, too few to fill a disk."""
 SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -166,14 +159,14 @@ def _respond(page: Page) -> Callable[[Request, dict[str, str]], Awaitable[HTTPRe
         if staff.password_is_temporary and not page.with_temporary_password:
             raise PasswordChangeNeeded
         if page.roles and not staff.roles & set(page.roles):
-            await note_refusal(request, context, staff.actor, "page.refused", at)
+            await forms.note_refusal(request, context, staff.actor, "page.refused", at)
             raise RoleMissing
         context.limits.take(page.limit, f"Staff:{staff.id}")
         form: Mapping[str, list[str]] = {}
         if page.method == "POST":
-            form = await read_form(request)
-            if not is_own_form(request, context, cookies.session_token(request) or "", form):
-                await note_refusal(request, context, staff.actor, "form.refused", at)
+            form = await forms.read_form(request)
+            if not forms.is_own_form(request, context, cookies.session_token(request) or "", form):
+                await forms.note_refusal(request, context, staff.actor, "form.refused", at)
                 raise FormExpired
         visit = Visit(
             context=context,
@@ -199,51 +192,6 @@ async def _staff(request: Request, at: datetime) -> Staff:
     if staff is None:
         raise LoginNeeded
     return staff
-
-
-async def read_form(request: Request) -> dict[str, list[str]]:
-    """Read a form's fields. Raises FormInvalid, BodyTooLarge."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != FORM:
-        raise FormInvalid
-    try:
-        text = (await read_body(request, FORM_BYTES_MAX)).decode()
-        return parse_qs(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
-    except ValueError:
-        raise FormInvalid from None
-
-
-def is_own_form(request: Request, context: Context, cookie: str, form: Mapping[str, list[str]]) -> bool:
-    """Tell whether a form was sent by a page of ours in this very browser: its token, and where it says it is from."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        return False
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
-        return False
-    token = request.headers.get("x-csrf-token") or form.get("csrf", [""])[0]
-    return cookies.is_form_token(context.resources.settings.secret_keys, cookie, token)
-
-
-async def note_refusal(request: Request, context: Context, actor: Actor, action: str, at: datetime) -> None:
-    """Keep in the audit that somebody was turned away, a few times in ten minutes for each."""
-    who = f"{actor.kind}:{actor.id}"
-    try:
-        context.limits.take(REFUSALS_NOTED, who)
-    except errors.TooManyRequests:
-        return
-    async with transactions.begin():
-        await audit.record(
-            [
-                AuditEntry(
-                    at=at,
-                    actor=actor,
-                    action=action,
-                    subject_kind="call" if "/v1/" in request.path else "page",
-                    subject_id=f"{request.method} {request.path}"[:200],
-                    after={"address": caller_address(request, context), "trace_id": trace_id(request)},
-                )
-            ]
-        )
 
 
 def _answered(request: Request, answer: Answer, staff: Staff, at: datetime) -> HTTPResponse:

@@ -43,6 +43,8 @@ FIELDS = {
     "address": "来自",
     "trace_id": "编号",
 }
+UNTOLD = {"session"}
+"""Numbers that say nothing to a reader."""
 KNOWN: dict[str, str] = dict([*words.ROLES.items(), *words.KINDS.items(), *words.MEMBER_ROLES.items()])
 
 
@@ -57,6 +59,8 @@ def change_of(entry: KeptEntry) -> str:
     before, after = entry.before or {}, entry.after or {}
     parts = []
     for name in dict.fromkeys([*before, *after]):
+        if name in UNTOLD:
+            continue
         title = FIELDS.get(name, name)
         if name in before and name in after:
             parts.append(f"{title}：{_value(name, before[name])} → {_value(name, after[name])}")

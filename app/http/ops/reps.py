@@ -3,6 +3,7 @@
 from app.http import errors
 from app.http.console import lists
 from app.http.console.components import Cell, Column, Empty, Field, Form, with_errors
+from app.http.console.forms import fault_of
 from app.http.console.lists import Listing
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import int_id
@@ -97,8 +98,7 @@ async def hand_over(visit: Visit) -> Answer:
             rep.id, int_id(visit.field("to_id")), visit.reach, visit.staff, visit.field("reason"), visit.at
         )
     except Refusal as refusal:
-        field = {"successor_id": "to_id"}.get(str(refusal.data.get("field", "")), str(refusal.data.get("field", "")))
-        wrong = {field: f"{refusal.title}。{refusal.detail}"}
+        wrong = fault_of(refusal, successor_id="to_id")
         return _view(rep, count, with_errors(_form(rep, others), visit.form, wrong), errors.status_of(refusal))
     return Redirect(ROOT_PATH, "handed_over")
 

@@ -210,7 +210,10 @@ async def _ledger(card: OutletCard) -> Table:
             (
                 Cell(f"{line.entry.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"),
                 Cell(words.ENTRY_KINDS[line.entry.kind]),
-                Cell(line.entry.why, note=f"{line.entry.rule} · {line.entry.source_kind} {line.entry.source_id}"),
+                Cell(
+                    line.entry.why,
+                    note=f"规则 {line.entry.rule} · 来源 {line.entry.source_kind} {line.entry.source_id}",
+                ),
                 Cell(f"{line.entry.points:+,}"),
                 Cell(f"{line.balance_after:,}"),
                 Cell("—" if line.entry.expires_on is None else f"{line.entry.expires_on:%Y-%m-%d}"),

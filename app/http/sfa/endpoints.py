@@ -6,7 +6,7 @@ from typing import cast
 import msgspec
 from sanic import Request
 
-from app.http.console import pages
+from app.http.console import forms
 from app.http.doors import bearer
 from app.http.endpoints import Call, Context, Endpoint, Group, Reply, caller_address
 from app.http.errors import HttpRefusal, TokenMissing
@@ -59,7 +59,7 @@ class SfaDoor:
             return await _named(token, context, at)
         except (SfaTokenInvalid, SfaTokenExpired, RepUnknown):
             context.limits.take(GUESSES, address)
-            await pages.note_refusal(request, context, Actor("nobody", address, ""), "sfa_token.refused", at)
+            await forms.note_refusal(request, context, Actor("nobody", address, ""), "sfa_token.refused", at)
             raise
 
 
