@@ -42,8 +42,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "heartbeat": every("tasks.heartbeat", 10),
     "reactions": every("tasks.react", 2),
     "partitions": nightly("tasks.make_partitions", 1, 10),
+    "sessions": nightly("tasks.forget_sessions", 2, 20),
     "proofs": nightly("tasks.prove", 3, 0),
     "reseal": every("tasks.reseal_phones", 600),
+    "counts": every("tasks.count_places", 300),
 }
 
 celery = Celery("leketong", include=["tasks.upkeep", "tasks.reactions"])

@@ -8,12 +8,15 @@ from app import logs, proofs
 from app.resources import CELERY_HEARTBEAT, Resources
 from loyalty import clock
 from loyalty.customers import members
+from loyalty.customers.care import counts
 from loyalty.events import log
+from loyalty.staff import logins
 from tasks import runtime
 from tasks.celery import celery
 
 HEARTBEAT_SECONDS = 60
 RESEAL_BATCHES_MAX = 50
+FORGET_BATCHES_MAX = 50
 LOG = logs.get("tasks")
 
 
@@ -64,5 +67,31 @@ def reseal_phones(self: Task[..., Any]) -> int:
         if sealed:
             LOG.info("phones_resealed", count=sealed)
         return sealed
+
+    return runtime.run(self, body)
+
+
+@celery.task(name="tasks.forget_sessions", bind=True)
+def forget_sessions(self: Task[..., Any]) -> int:
+    """Delete staff sessions that ended long ago, a bounded number each night."""
+
+    async def body(_resources: Resources) -> int:
+        forgotten, now = 0, clock.now()
+        for _ in range(FORGET_BATCHES_MAX):
+            batch = await logins.forget_old_sessions(now)
+            forgotten += batch
+            if not batch:
+                break
+        return forgotten
+
+    return runtime.run(self, body)
+
+
+@celery.task(name="tasks.count_places", bind=True)
+def count_places(self: Task[..., Any]) -> int:
+    """Count the outlets and bindings of every place for the pages that show them."""
+
+    async def body(_resources: Resources) -> int:
+        return await counts.count_places(clock.now())
 
     return runtime.run(self, body)

@@ -130,7 +130,7 @@ def mount(app: Sanic[Any, Any], groups: tuple[Group, ...]) -> None:
             path = re.sub(r"\{(\w+)\}", r"<\1:str>", group.prefix + endpoint.path)
             name = re.sub(r"\W+", "_", f"{endpoint.method}_{group.prefix}{endpoint.path}").lower()
             # Streamed, so that the door, the limit and the declared size come before the body is read.
-            app.add_route(_handler(group, endpoint), path, {endpoint.method}, name=name, stream=True)
+            app.add_route(_handler(group, endpoint), path, {endpoint.method}, name=name, stream=True, unquote=True)
 
 
 def _handler(group: Group, endpoint: Endpoint) -> Callable[..., Coroutine[Any, Any, HTTPResponse]]:

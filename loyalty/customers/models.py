@@ -96,6 +96,40 @@ class Assignment(Model):
         )
 
 
+class PlaceCount(Model):
+    """How many open outlets a place has, as counted some minutes ago: a page must not count two million."""
+
+    place_id = fields.BigIntField(primary_key=True, generated=False)
+    outlets = fields.IntField()
+    bound = fields.IntField()
+    new = fields.IntField()
+    """Those that master data brought within the last seven days."""
+    counted_at = fields.DatetimeField()
+
+    class Meta:
+        """Names of the table and its rules."""
+
+        table = "place_counts"
+        constraints = (
+            CheckConstraint(check="bound BETWEEN 0 AND outlets AND new BETWEEN 0 AND outlets", name="place_counts_fit"),
+        )
+
+
+class PlaceDay(Model):
+    """How many bindings were made at the outlets of a place on a business date, as counted some minutes ago."""
+
+    id = fields.BigIntField(primary_key=True)
+    place_id = fields.BigIntField()
+    on_date = fields.DateField()
+    bindings = fields.IntField()
+
+    class Meta:
+        """Names of the table and its rules."""
+
+        table = "place_days"
+        constraints = (UniqueConstraint(fields=("place_id", "on_date"), name="place_days_one_each"),)
+
+
 class Member(Model):
     """A person with a WeChat identity."""
 
@@ -187,7 +221,10 @@ class Binding(Model):
         """Names of the table and its rules."""
 
         table = "bindings"
-        indexes = (Index(fields=("outlet_id",), name="bindings_by_outlet"),)
+        indexes = (
+            Index(fields=("outlet_id",), name="bindings_by_outlet"),
+            Index(fields=("bound_at",), name="bindings_by_time"),
+        )
         constraints = (
             UniqueConstraint(fields=("member_id", "outlet_id"), name="bindings_one_live", condition="ended_at IS NULL"),
             UniqueConstraint(

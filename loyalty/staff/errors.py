@@ -107,6 +107,14 @@ class LoginLocked(Forbidden):
     sentence = "为了安全先锁定一会儿，请 {minutes} 分钟后再试，或请管理员解锁。"
 
 
+class TemporaryPasswordExpired(Forbidden):
+    """The temporary password is right, and too old."""
+
+    code = "temporary_password_expired"
+    title = "临时密码过期了"
+    sentence = "请管理员再给您一个，三天内登录就好。"
+
+
 class PasswordWeak(Invalid):
     """A chosen password that is too easy to guess."""
 

@@ -18,6 +18,7 @@ from loyalty.staff.errors import (
     PasswordWrong,
     SessionUnknown,
     StaffLeft,
+    TemporaryPasswordExpired,
 )
 from loyalty.staff.models import StaffMember, StaffSession
 from loyalty.staff.people import Staff
@@ -50,7 +51,7 @@ async def log_in(code: str, password: str, address: str, device: str, at: dateti
     """Open a session for the right password. Entry verb; hashes between its transactions.
 
     A try is taken before the password is looked at, so that however many are sent at once, TRIES_MAX are looked at
-    before the account is locked for LOCKED_FOR. Raises LoginRefused, LoginLocked, Overloaded.
+    before the account is locked for LOCKED_FOR. Raises LoginRefused, LoginLocked, TemporaryPasswordExpired, Overloaded.
     """
     login = code.strip().lower()
     row = None
@@ -67,6 +68,8 @@ async def log_in(code: str, password: str, address: str, device: str, at: dateti
         raise LoginRefused
     if row is None:
         raise LoginRefused
+    if row["password_is_temporary"] and at - row["password_changed_at"] >= rules.TEMPORARY_LIFE:
+        raise TemporaryPasswordExpired
     renewed = await passwords.hashed(password) if passwords.is_outdated(row["password_hash"]) else None
     token = rules.new_session_token()
     async with transactions.begin():
@@ -183,7 +186,7 @@ async def change_password(staff: Staff, current: str, new: str, at: datetime) ->
         )
         if not changed:
             raise PasswordWrong(field="current")
-        await queries.end_sessions(staff.id, at, staff.actor.text, but=staff.session_id)
+        await queries.end_sessions([staff.id], at, staff.actor.text, but=staff.session_id)
         await audit.record([_entry("password.changed", staff.actor, staff.id, at)])
 
 
@@ -210,7 +213,7 @@ async def set_password(staff_id: int, password: str, actor: Actor, at: datetime,
         await StaffMember.filter(id=staff_id).update(
             password_hash=kept, password_changed_at=at, password_is_temporary=temporary, tries=0, locked_until=None
         )
-        await queries.end_sessions(staff_id, at, actor.text)
+        await queries.end_sessions([staff_id], at, actor.text)
         await audit.record([_entry("password.reset", actor, staff_id, at)])
 
 
@@ -226,7 +229,7 @@ async def end_all_sessions(staff_id: int, admin: Staff, at: datetime) -> int:
     """End somebody's sessions; return how many. Entry verb. Raises StaffUnknown, OutOfReach."""
     async with transactions.begin():
         await grants.require_whole_reach(staff_id, admin, at)
-        ended = await queries.end_sessions(staff_id, at, admin.actor.text)
+        ended = await queries.end_sessions([staff_id], at, admin.actor.text)
         await audit.record([_entry("session.ended", admin.actor, staff_id, at, {"count": ended})])
     return ended
 

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
+import msgspec
 
 from loyalty.organisation.queries import below
+from loyalty.rowsets import rowset
 from loyalty.transactions import reading, writing
 
 _LIVE = "{g}.from_at <= {at} AND ({g}.until_at IS NULL OR {g}.until_at > {at})"
@@ -51,7 +53,8 @@ async def take_try(login: str, at: datetime, tries_max: int, locked_for: timedel
                  WHERE login = $1 AND left_at IS NULL AND (locked_until IS NULL OR locked_until <= $2)
                    FOR NO KEY UPDATE) t
          WHERE staff.id = t.id
-        RETURNING staff.id, code, name, password_hash, password_is_temporary, staff.tries, locked_until
+        RETURNING staff.id, code, name, password_hash, password_is_temporary,
+                  password_changed_at, staff.tries, locked_until
         """,
         login,
         at,
@@ -68,14 +71,15 @@ async def locked_until(login: str, at: datetime) -> datetime | None:
     return found
 
 
-async def end_sessions(staff_id: int, at: datetime, by: str, but: int | None = None) -> int:
-    """End the live sessions of a staff member, all or all ``but`` one; return how many."""
+async def end_sessions(staff_ids: Sequence[int], at: datetime, by: str, but: int | None = None) -> int:
+    """End the live sessions of staff, all or all ``but`` one; return how many."""
     ended = await writing().fetch(
         """
         UPDATE staff_sessions SET ended_at = $2, ended_by = $3
-         WHERE staff_id = $1 AND ended_at IS NULL AND expires_at > $2 AND id IS DISTINCT FROM $4 RETURNING 1
+         WHERE staff_id = ANY ($1::bigint[]) AND ended_at IS NULL AND expires_at > $2 AND id IS DISTINCT FROM $4
+        RETURNING 1
         """,
-        staff_id,
+        staff_ids,
         at,
         by,
         but,
@@ -214,17 +218,93 @@ async def find_codes(logins: Sequence[str]) -> list[asyncpg.Record]:
     )
 
 
-async def grants_of_source(staff_ids: Sequence[int], granted_by: str, at: datetime) -> list[asyncpg.Record]:
-    """Read the grants that a source has given to staff and that have not ended."""
+async def open_grants(staff_ids: Sequence[int], at: datetime) -> list[asyncpg.Record]:
+    """Read the grants of staff that have not ended, whether they have begun or not, with their places by code.
+
+    Columns id, staff_id, role, node_id, node_name, from_at, granted_by, plant_code, office_code, route_code.
+    """
     return await reading().fetch(
         """
-        SELECT id, staff_id, role, node_id FROM staff_grants
-         WHERE staff_id = ANY ($1::bigint[]) AND granted_by = $2 AND (until_at IS NULL OR until_at > $3)
+        SELECT g.id, g.staff_id, g.role, g.node_id, n.name AS node_name, g.from_at, g.granted_by,
+               a.plant_code, a.office_code, a.route_code
+          FROM staff_grants g
+          JOIN organisation_nodes n ON n.id = g.node_id
+          JOIN LATERAL (
+              SELECT max(p.code) FILTER (WHERE p.kind = 'plant') AS plant_code,
+                     max(p.code) FILTER (WHERE p.kind = 'office') AS office_code,
+                     max(p.code) FILTER (WHERE p.kind = 'route') AS route_code
+                FROM organisation_closure c JOIN organisation_nodes p ON p.id = c.ancestor_id
+               WHERE c.descendant_id = g.node_id) a ON true
+         WHERE g.staff_id = ANY ($1::bigint[]) AND (g.until_at IS NULL OR g.until_at > $2) ORDER BY g.id
         """,
         staff_ids,
-        granted_by,
         at,
     )
+
+
+class NewGrant(msgspec.Struct, frozen=True):
+    """A grant on its way into its table."""
+
+    staff_id: int
+    role: str
+    node_id: int
+    until_at: datetime | None
+
+
+async def insert_grants(many: Sequence[NewGrant], at: datetime, by: str) -> None:
+    """Give grants to locked staff. One that ended a moment later than ``at``, by another's clock, comes first."""
+    await writing().execute(
+        """
+        INSERT INTO staff_grants (staff_id, role, node_id, from_at, until_at, granted_by)
+        SELECT w.staff_id, w.role, w.node_id,
+               greatest($2, (SELECT max(g.until_at) FROM staff_grants g
+                              WHERE g.staff_id = w.staff_id AND g.role = w.role AND g.node_id = w.node_id
+                                AND g.from_at <= $2)),
+               w.until_at, $3
+          FROM json_to_recordset($1) AS w(staff_id bigint, role text, node_id bigint, until_at timestamptz)
+         ORDER BY w.staff_id
+        """,
+        rowset(many),
+        at,
+        by,
+    )
+
+
+class StaffLine(msgspec.Struct, frozen=True):
+    """A staff member on the way into the table."""
+
+    code: str
+    name: str
+    left_at: datetime | None
+
+
+async def insert_staff(many: Sequence[StaffLine], at: datetime, source: str) -> list[asyncpg.Record]:
+    """Take staff in who cannot log in yet; rows (id, code) of those whose login was free."""
+    return await writing().fetch(
+        """
+        INSERT INTO staff (code, login, name, source, created_at, left_at)
+        SELECT w.code, lower(w.code), w.name, $3, $2, w.left_at
+          FROM json_to_recordset($1) AS w(code text, name text, left_at timestamptz) ORDER BY w.code
+        ON CONFLICT DO NOTHING RETURNING id, code
+        """,
+        rowset(many),
+        at,
+        source,
+    )
+
+
+async def rename_staff(names: Sequence[tuple[int, str]]) -> None:
+    """Give locked staff their names, each (staff id, name)."""
+    await writing().execute(
+        "UPDATE staff m SET name = g.name FROM unnest($1::bigint[], $2::text[]) AS g(id, name) WHERE m.id = g.id",
+        [staff_id for staff_id, _ in names],
+        [name for _, name in names],
+    )
+
+
+async def set_left(staff_ids: Sequence[int], left_at: datetime | None) -> None:
+    """Note when locked staff left, or that they are back."""
+    await writing().execute("UPDATE staff SET left_at = $2 WHERE id = ANY ($1::bigint[])", staff_ids, left_at)
 
 
 async def end_grants(grant_ids: Sequence[int], at: datetime) -> None:

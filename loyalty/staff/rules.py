@@ -27,6 +27,8 @@ SESSION_SEEN_EVERY = timedelta(minutes=1)
 TEMPORARY_ALPHABET = "".join(sorted(set(string.ascii_lowercase + string.digits) - set("l1o0i")))
 TEMPORARY_LENGTH = 12
 """60 bits of chance, in signs that are read out over a phone without doubt."""
+TEMPORARY_LIFE = timedelta(days=3)
+"""A password that somebody else has seen opens for no longer."""
 COMMON_PASSWORDS = frozenset(
     {
         "1234567890", "0123456789", "1111111111", "0000000000", "8888888888", "6666666666", "1q2w3e4r5t", "qwertyuiop",

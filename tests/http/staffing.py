@@ -25,6 +25,7 @@ from loyalty.staff.rules import ROLES, Role
 
 ACTOR = Actor("command", "tests", "测试")
 SPARE = 4
+ODD_CODE = "OWN/3?店#&%"
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -79,6 +80,7 @@ async def staff(data_keys: DataKeys) -> Staffing:
     rows = [
         OutletRow(code="OWN1", name="自家便利店", plant_code="OWN", office_code="OFF", contact_phone="13911110001"),
         OutletRow(code="OWN2", name="自家超市", plant_code="OWN"),
+        OutletRow(code=ODD_CODE, name="怪编号小店", plant_code="OWN"),
         OutletRow(code="FOREIGN1", name="外厂便利店", plant_code="FOREIGN"),
     ]
     await outlets.put(list(enumerate(rows)), "tests", at, data_keys)

@@ -175,6 +175,18 @@ async def test_an_admin_of_a_plant_neither_sees_nor_touches_the_others(
     assert "没找到这个组织" in given.text
 
 
+async def test_an_outlet_is_reached_whatever_signs_its_code_has(staffing: Staffing, browser_of: BrowserOf) -> None:
+    operator = browser_of(staffing.people["operator"])
+    listed = (await operator.get("/outlets?q=怪编号")).text
+    href = re.search(r'href="(/outlets/[^"]+)">怪编号小店', listed)
+    assert href is not None
+    for path in ("", "/points", "/events", "/changes"):
+        page = await operator.get(href[1] + path)
+        assert (page.status_code, "怪编号小店" in page.text) == (200, True), path
+    refused = await operator.post(f"{href[1]}/bindings/1/end", reason="试试看")
+    assert (refused.status_code, "没找到这个绑定" in refused.text) == (404, True)
+
+
 async def test_an_address_that_is_none_is_not_found(staffing: Staffing, browser_of: BrowserOf) -> None:
     browser = browser_of(staffing.root)
     for path in ("/admin/staff/x", "/admin/staff/99999999999999999999", "/admin/organisation/0", "/outlets/%E5%BA%97"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from urllib.parse import quote
 
 from app.http.console import lists, words
 from app.http.console.components import Cell, Column, Empty, Filter
@@ -110,7 +111,7 @@ def _href(entry: KeptEntry) -> str | None:
         "switch": "/admin/switches/",
     }
     below = path.get(entry.subject_kind)
-    return f"{below}{entry.subject_id}" if below and entry.subject_id else None
+    return f"{below}{quote(entry.subject_id, safe='')}" if below and entry.subject_id else None
 
 
 PAGES = (Page("GET", "/audit", list_entries, READERS),)

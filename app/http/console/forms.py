@@ -41,7 +41,9 @@ def is_own_form(request: Request, context: Context, cookie: str, form: Mapping[s
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         return False
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
+    # A proxy may have put another name into Host; the public one is ours as well.
+    ours = {request.headers.get("host", ""), urlsplit(context.resources.settings.public_url).netloc}
+    if origin is not None and urlsplit(origin).netloc not in ours:
         return False
     token = request.headers.get("x-csrf-token") or form.get("csrf", [""])[0]
     return cookies.is_form_token(context.resources.settings.secret_keys, cookie, token)

@@ -1,26 +1,22 @@
 """The first page after the log-in: where things stand within one's reach, and what waits for somebody."""
 
-from datetime import timedelta
-
 from app.http.console import living, words
 from app.http.console.components import Action, Chart, Fact, Figure
 from app.http.console.login import ME
 from app.http.console.pages import Answer, Area, Page, View, Visit
 from loyalty import transactions
 from loyalty.clock import SHANGHAI
-from loyalty.customers.care import outlets
+from loyalty.customers.care import counts
 from loyalty.organisation import tree
 from loyalty.staff import grants, logins
 from loyalty.staff.rules import ROLES
-
-DAYS = 14
 
 
 async def show_overview(visit: Visit) -> Answer:
     """Show the figures within reach."""
     reach = visit.staff.reach(ROLES)
-    totals = await outlets.totals(reach, visit.at - timedelta(days=7), visit.at)
-    made = await outlets.bindings_per_day(reach, DAYS, visit.at)
+    totals = await counts.totals(reach, visit.at)
+    made = await counts.bindings_per_day(reach, visit.at)
     admin = visit.staff.reach(grants.ADMIN).node_ids
     async with transactions.reader():
         waiting = len(await tree.unconfirmed(admin)) if admin else 0
@@ -42,9 +38,10 @@ async def show_overview(visit: Visit) -> Answer:
         {
             "figures": tuple(figures),
             "nothing": reach.is_nothing,
+            "counted_at": totals.counted_at,
             "chart": Chart(
                 "bindings",
-                f"近 {DAYS} 天新绑定",
+                f"近 {counts.DAYS} 天新绑定",
                 "bar",
                 tuple(f"{day.month}月{day.day}日" for day, _ in made),
                 (("新绑定", tuple(count for _, count in made)),),

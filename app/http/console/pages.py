@@ -148,6 +148,7 @@ def mount(app: Sanic[Any, Any], areas: tuple[Area, ...]) -> None:
                 {page.method},
                 name=route_name(page.method, path),
                 stream=True,
+                unquote=True,
             )
 
 
@@ -241,6 +242,8 @@ class Me:
 
 def redirected(request: Request, path: str) -> HTTPResponse:
     """Send the browser on; htmx, which would follow by itself and swap the page into a part, by its own header."""
+    # A header carries no other signs; what is quoted already stays.
+    path = quote(path, safe="/?&=%+,;:@!$'()*~")
     headers = {**SECURITY_HEADERS, "trace-id": trace_id(request)}
     if "hx-request" in request.headers:
         return HTTPResponse(None, 204, headers | {"hx-redirect": path})

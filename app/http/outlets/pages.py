@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Literal
+from urllib.parse import quote
 
 from app.http.console import lists, words
 from app.http.console.components import (
@@ -62,6 +63,11 @@ TABS = {"people": "成员", "points": "积分", "events": "动态", "changes": "
 TabName = Literal["people", "points", "events", "changes"]
 
 
+def path_of(code: str) -> str:
+    """Give the address of an outlet's page, whatever signs its code has."""
+    return f"/outlets/{quote(code, safe='')}"
+
+
 async def list_outlets(visit: Visit) -> Answer:
     """Find outlets within reach."""
 
@@ -96,7 +102,7 @@ async def list_outlets(visit: Visit) -> Answer:
 
 def _row(one: FoundOutlet) -> tuple[Cell, ...]:
     return (
-        Cell(one.name, href=f"/outlets/{one.code}"),
+        Cell(one.name, href=path_of(one.code)),
         Cell(one.code),
         Cell(one.plant_name, note=one.place_name if one.place_name != one.plant_name else None),
         Cell(one.rep_name or "—"),
@@ -134,7 +140,7 @@ async def _shown(visit: Visit, tab: TabName) -> View:
         reps = await assignments.of_outlet(card.id)
     live = [one for one in people if one.ended_at is None]
     seen = max((one.last_login_at for one in live if one.last_login_at), default=None)
-    path = f"/outlets/{card.code}"
+    path = path_of(card.code)
     context: dict[str, Any] = {
         "figures": (
             Figure("积分余额", f"{account.balance:,}", f"待入账 {account.pending:,}" if account.pending else ""),
@@ -197,7 +203,7 @@ async def _ledger(card: OutletCard) -> Table:
     lines: Sequence[Line] = () if story is None else story.entries[::-1]
     return Table(
         id="entries",
-        path=f"/outlets/{card.code}/points",
+        path=f"{path_of(card.code)}/points",
         columns=(
             Column("at", "时间"),
             Column("kind", "类型"),
@@ -239,7 +245,7 @@ def _moment(one: PastEvent) -> Moment:
 
 def _dialogs(card: OutletCard, people: Sequence[CardBinding]) -> tuple[Dialog, ...]:
     reason = Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进处理记录。")
-    path = f"/outlets/{card.code}/bindings"
+    path = f"{path_of(card.code)}/bindings"
     made = []
     for one in people:
         who = one.phone_masked or f"成员 {one.member_id}"
@@ -277,14 +283,14 @@ async def end_binding(visit: Visit) -> Answer:
     """End a binding."""
     code = visit.params["code"]
     await bindings.end(code, int_id(visit.params["id"]), visit.reach, visit.staff, visit.field("reason"), visit.at)
-    return Redirect(f"/outlets/{code}", "unbound")
+    return Redirect(path_of(code), "unbound")
 
 
 async def restore_binding(visit: Visit) -> Answer:
     """Give a member their binding back."""
     code = visit.params["code"]
     await bindings.restore(code, int_id(visit.params["id"]), visit.reach, visit.staff, visit.field("reason"), visit.at)
-    return Redirect(f"/outlets/{code}", "rebound")
+    return Redirect(path_of(code), "rebound")
 
 
 async def change_owner(visit: Visit) -> Answer:
@@ -293,7 +299,7 @@ async def change_owner(visit: Visit) -> Answer:
     await bindings.change_owner(
         code, int_id(visit.params["id"]), visit.reach, visit.staff, visit.field("reason"), visit.at
     )
-    return Redirect(f"/outlets/{code}", "owner_changed")
+    return Redirect(path_of(code), "owner_changed")
 
 
 OUTLETS = Area(

@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from loyalty import transactions
-from loyalty.clock import SHANGHAI, business_date
 from loyalty.customers import rules
 from loyalty.customers.care import queries
 from loyalty.customers.errors import OutletUnknown
@@ -68,14 +67,6 @@ class CardBinding(msgspec.Struct, frozen=True):
     ended_by: str | None
     phone_masked: str | None
     last_login_at: datetime | None
-
-
-class Totals(msgspec.Struct, frozen=True):
-    """How many open outlets are in reach, how many of them are bound, how many are new."""
-
-    outlets: int
-    bound: int
-    new: int
 
 
 async def find(
@@ -146,21 +137,3 @@ async def bindings(outlet_id: int, data_keys: DataKeys) -> list[CardBinding]:
         )
         for row in rows
     ]
-
-
-async def totals(reach: Reach, since: datetime, at: datetime) -> Totals:
-    """Count the open outlets in reach."""
-    async with transactions.reader():
-        row = await queries.totals(reach, since, at)
-    return Totals(0, 0, 0) if row is None else Totals(**row)
-
-
-async def bindings_per_day(reach: Reach, days: int, at: datetime) -> list[tuple[date, int]]:
-    """Tell how many bindings were made in reach on each of the last ``days`` business dates, today last."""
-    today = business_date(at)
-    first = today - timedelta(days=days - 1)
-    since = datetime(first.year, first.month, first.day, tzinfo=SHANGHAI)
-    async with transactions.reader():
-        rows = await queries.bindings_per_day(reach, since, at, SHANGHAI.utcoffset(None) or timedelta())
-    made = {row["on_date"]: row["made"] for row in rows}
-    return [(day, made.get(day, 0)) for day in (first + timedelta(days=n) for n in range(days))]

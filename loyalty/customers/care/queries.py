@@ -1,13 +1,13 @@
 """The only raw SQL of customer care. Every look is asked with a reach, and finds nothing outside of it."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import asyncpg
 
 from loyalty.organisation.queries import below
 from loyalty.staff.people import Reach
-from loyalty.transactions import reading
+from loyalty.transactions import reading, writing
 
 _LOOKED_AFTER = """
     SELECT a.outlet_id FROM outlet_assignments a
@@ -59,8 +59,8 @@ async def find(
     """List outlets in reach whose code, name or initials begin with ``text``, or that a phone belongs to."""
     named = """
         (o.code LIKE $5 OR o.name LIKE $5 OR o.name_initials LIKE $6 OR o.contact_phone_index = ANY ($7::bytea[])
-         OR o.id IN (SELECT b.outlet_id FROM bindings b JOIN members m ON m.id = b.member_id
-                      WHERE m.phone_index = ANY ($7::bytea[]) AND b.ended_at IS NULL))
+         OR o.id = ANY (ARRAY(SELECT b.outlet_id FROM bindings b JOIN members m ON m.id = b.member_id
+                               WHERE m.phone_index = ANY ($7::bytea[]) AND b.ended_at IS NULL)))
     """
     return await reading().fetch(
         f"""
@@ -125,14 +125,14 @@ async def bindings(outlet_id: int, limit: int) -> list[asyncpg.Record]:
     )
 
 
-async def totals(reach: Reach, since: datetime, at: datetime) -> asyncpg.Record | None:
-    """Count open outlets in reach: all, bound ones, new ones since an instant."""
+async def own_totals(reach: Reach, since: datetime, at: datetime) -> asyncpg.Record | None:
+    """Count the open outlets that a rep looks after: all, bound ones, new ones since an instant."""
     return await reading().fetchrow(
         f"""
         SELECT count(*) AS outlets,
                count(*) FILTER (WHERE EXISTS (SELECT FROM bindings b
                                                WHERE b.outlet_id = o.id AND b.ended_at IS NULL)) AS bound,
-               count(*) FILTER (WHERE o.created_at >= $5) AS new
+               count(*) FILTER (WHERE o.created_at >= $5) AS new, $4::timestamptz AS counted_at
           FROM outlets o WHERE {_in_reach(reach)} AND o.status = 'open'
         """,
         *_asked(reach, at),
@@ -140,8 +140,8 @@ async def totals(reach: Reach, since: datetime, at: datetime) -> asyncpg.Record 
     )
 
 
-async def bindings_per_day(reach: Reach, since: datetime, at: datetime, offset: timedelta) -> list[asyncpg.Record]:
-    """Count the bindings made since an instant at outlets in reach, by day of a clock that is ``offset`` from UTC."""
+async def own_bindings_per_day(reach: Reach, since: datetime, at: datetime, offset: timedelta) -> list[asyncpg.Record]:
+    """Count the bindings made since an instant at a rep's outlets, by day of a clock that is ``offset`` from UTC."""
     return await reading().fetch(
         f"""
         SELECT ((b.bound_at AT TIME ZONE 'UTC') + $6::interval)::date AS on_date, count(*) AS made
@@ -152,3 +152,55 @@ async def bindings_per_day(reach: Reach, since: datetime, at: datetime, offset: 
         since,
         offset,
     )
+
+
+async def place_totals(node_ids: Sequence[int]) -> asyncpg.Record | None:
+    """Add up what was counted of the places at or below ``node_ids``; nulls where nothing was counted yet."""
+    return await reading().fetchrow(
+        f"""
+        SELECT coalesce(sum(outlets), 0)::int AS outlets, coalesce(sum(bound), 0)::int AS bound,
+               coalesce(sum(new), 0)::int AS new, min(counted_at) AS counted_at
+          FROM place_counts WHERE place_id IN ({below("$1::bigint[]")})
+        """,
+        node_ids,
+    )
+
+
+async def place_days(node_ids: Sequence[int], since: date) -> list[asyncpg.Record]:
+    """Add up the bindings of the places at or below ``node_ids``, by day from a day on."""
+    return await reading().fetch(
+        f"""
+        SELECT on_date, sum(bindings)::int AS made FROM place_days
+         WHERE on_date >= $2 AND place_id IN ({below("$1::bigint[]")}) GROUP BY on_date ORDER BY on_date
+        """,
+        node_ids,
+        since,
+    )
+
+
+async def count_places(new_since: datetime, days_since: datetime, offset: timedelta, at: datetime) -> int:
+    """Count the outlets of every place and its bindings by day anew; return how many places there are."""
+    await writing().execute("DELETE FROM place_counts")
+    counted = await writing().fetch(
+        """
+        INSERT INTO place_counts (place_id, outlets, bound, new, counted_at)
+        SELECT o.place_id, count(*), count(b.outlet_id), count(*) FILTER (WHERE o.created_at >= $1), $2
+          FROM outlets o
+          LEFT JOIN (SELECT DISTINCT outlet_id FROM bindings WHERE ended_at IS NULL) b ON b.outlet_id = o.id
+         WHERE o.status = 'open' GROUP BY o.place_id RETURNING 1
+        """,
+        new_since,
+        at,
+    )
+    await writing().execute("DELETE FROM place_days")
+    await writing().execute(
+        """
+        INSERT INTO place_days (place_id, on_date, bindings)
+        SELECT o.place_id, ((b.bound_at AT TIME ZONE 'UTC') + $2::interval)::date, count(*)
+          FROM bindings b JOIN outlets o ON o.id = b.outlet_id
+         WHERE b.bound_at >= $1 GROUP BY 1, 2
+        """,
+        days_since,
+        offset,
+    )
+    return len(counted)
