@@ -12,11 +12,17 @@ from app.archives import Archive
 from app.backups import BackupFault
 from app.dependencies import DependencyFault
 from app.settings import SettingsError
-from loyalty import clock
+from loyalty import clock, transactions
 from loyalty.errors import Refusal
-from loyalty.organisation import rules, system_keys
+from loyalty.organisation import places, rules, system_keys, tree
+from loyalty.organisation.audit import Actor
+from loyalty.organisation.errors import NodeUnknown
+from loyalty.staff import grants, logins, people
+from loyalty.staff import rules as staff_rules
+from loyalty.staff.errors import StaffUnknown
 
 EXIT_BEHIND = 3
+COMMAND = Actor("command", "leketong", "命令行")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +67,23 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("name")
     add.add_argument("--scopes", required=True, help="separated by commas: " + ",".join(rules.SCOPES))
     add.set_defaults(run=_add_system_key)
+    _add_staff_commands(
+        commands.add_parser("staff", help="people who log in to the pages").add_subparsers(required=True)
+    )
     return parser
+
+
+def _add_staff_commands(staff: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the way in, and the way back, when no administrator can log in."""
+    add = staff.add_parser("add", help="take somebody in; their temporary password alone is the last line")
+    add.add_argument("code", help="what they log in with")
+    add.add_argument("--name", required=True)
+    add.add_argument("--role", required=True, choices=staff_rules.ROLES)
+    add.add_argument("--node", metavar="CODE", help="a plant or a group; everything when not given")
+    add.set_defaults(run=_add_staff)
+    reset = staff.add_parser("reset-password", help="make a temporary password, alone in the last line; also unlocks")
+    reset.add_argument("code")
+    reset.set_defaults(run=_reset_password)
 
 
 def _database_url() -> str:
@@ -177,11 +199,62 @@ def _add_system_key(options: argparse.Namespace) -> int:
 
     async def add() -> str:
         async with database.opened(url, pool_max=1):
-            return await system_keys.add(options.name, scopes, clock.now())
+            return await system_keys.add(options.name, scopes, clock.now(), COMMAND)
 
     key = asyncio.run(add())
     print(f"已为 {options.name} 生成系统密钥，权限：{'、'.join(sorted(set(scopes)))}。请马上保存，它只显示这一次：")
     print(key)
+    return 0
+
+
+def _add_staff(options: argparse.Namespace) -> int:
+    url = _reachable_url()
+    password = staff_rules.new_temporary_password()
+
+    async def add() -> str:
+        at = clock.now()
+        async with database.opened(url, pool_max=1):
+            async with transactions.begin():
+                node = await _node(options.node)
+                staff_id = await people.enter(options.code, options.name, COMMAND, at)
+                await grants.give(staff_id, options.role, node.id, at, None, COMMAND, at)
+            await logins.set_password(staff_id, password, COMMAND, at, temporary=True)
+        return node.name
+
+    place = asyncio.run(add())
+    print(
+        f"已添加 {options.name}（{options.code}），{place}的 {options.role}。临时密码只显示这一次，登录后请马上换掉："
+    )
+    print(password)
+    return 0
+
+
+async def _node(code: str | None) -> tree.Node:
+    root = await places.ensure_root(clock.now())
+    if code is None:
+        return await tree.read(root, [root])
+    for node in await tree.find([root], ("group", "plant"), code):
+        if node.code == code:
+            return node
+    raise NodeUnknown(field="node")
+
+
+def _reset_password(options: argparse.Namespace) -> int:
+    url = _reachable_url()
+    password = staff_rules.new_temporary_password()
+
+    async def reset() -> str:
+        at = clock.now()
+        async with database.opened(url, pool_max=1):
+            staff = await people.by_code(options.code, at)
+            if staff is None:
+                raise StaffUnknown(field="code")
+            await logins.set_password(staff.id, password, COMMAND, at, temporary=True)
+        return staff.name
+
+    name = asyncio.run(reset())
+    print(f"已为 {name}（{options.code}）重置密码，并结束 TA 的所有登录。临时密码只显示这一次，登录后请马上换掉：")
+    print(password)
     return 0
 
 

@@ -8,13 +8,14 @@ from app import metrics
 from games.checkin.proofs import PROOFS as CHECKIN_PROOFS
 from loyalty import transactions
 from loyalty.clock import SHANGHAI
+from loyalty.organisation.proofs import PROOFS as ORGANISATION_PROOFS
 from loyalty.points import ledger
 from loyalty.points import queries as points
 from loyalty.points.ledger import Expiring, Story
 from loyalty.points.proofs import PROOFS as POINTS_PROOFS
 from loyalty.proofs import Difference, Proof
 
-PROOFS: tuple[Proof, ...] = (*POINTS_PROOFS, *CHECKIN_PROOFS)
+PROOFS: tuple[Proof, ...] = (*ORGANISATION_PROOFS, *POINTS_PROOFS, *CHECKIN_PROOFS)
 ENTRIES_TOLD_MAX = 200
 
 

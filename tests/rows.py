@@ -32,9 +32,13 @@ TABLES = (
     "audit_entries",
     "outlet_tags",
     "outlet_assignments",
+    "place_counts",
+    "place_days",
     "outlet_days",
     "system_keys",
     "wechat_pushes",
+    "switches",
+    "feature_uses",
 )
 
 

@@ -118,7 +118,7 @@ async def change_scopes(key_id: int, scopes: Sequence[str], actor: Actor, at: da
             return
         await SystemKey.filter(id=key_id).update(scopes=wanted)
         await _record(
-            "changed",
+            "scopes_changed",
             row,
             actor,
             at,
@@ -181,7 +181,7 @@ async def _record(
             AuditEntry(
                 at=at,
                 actor=actor,
-                action=f"system_key.{done}",
+                action=f"key.{done}",
                 subject_kind="system_key",
                 subject_id=str(row.id),
                 before=before,

@@ -11,6 +11,7 @@ import pytest_asyncio
 from app import cli
 from app.embedded import EmbeddedServers
 from loyalty.organisation import rules
+from loyalty.staff import passwords
 from tests import rows
 from tests.conftest import ROOT, command, fresh_database
 
@@ -23,7 +24,10 @@ COMMANDS = (
     ("restore", "house.backup"),
     ("restore", "house.backup", "--database", "came_back"),
     ("system-key", "add", "sfa", "--scopes", "feeds"),
+    ("staff", "add", "zhang", "--name", "张三", "--role", "admin"),
+    ("staff", "reset-password", "zhang"),
 )
+MIGRATIONS = sorted(file.stem for file in (ROOT / "app/migrations").glob("[0-9]*.py"))
 NO_ADDRESS = "leketong: DATABASE_URL is not the address of a server; docs/operating.md shows its form\n"
 
 
@@ -95,6 +99,11 @@ def test_a_database_out_of_reach_is_not_taken_for_an_empty_one(
         ("migrate", "--nonsense"),
         ("backup",),
         ("restore",),
+        ("staff",),
+        ("staff", "add", "zhang", "--name", "张三"),
+        ("staff", "add", "zhang", "--role", "admin"),
+        ("staff", "add", "zhang", "--name", "张三", "--role", "boss"),
+        ("staff", "reset-password"),
     ],
 )
 def test_what_is_no_command_changes_nothing_and_ends_with_2(
@@ -112,13 +121,9 @@ async def test_migrations_are_applied_once_and_a_check_changes_nothing(servers: 
     await rows.execute(admin, f"CREATE DATABASE {name}")
     url = servers.database_url(name)
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
-    assert ended(url, "migrate", "--check") == (
-        3,
-        "还没应用 0001_house\n还没应用 0002_event_log\n还没应用 0003_checkin_streaks\n",
-        "",
-    )
+    assert ended(url, "migrate", "--check") == (3, "".join(f"还没应用 {name}\n" for name in MIGRATIONS), "")
     assert await rows.fetch(url, tables) == [(0,)]
-    assert ended(url, "migrate") == (0, "已应用 0001_house\n已应用 0002_event_log\n已应用 0003_checkin_streaks\n", "")
+    assert ended(url, "migrate") == (0, "".join(f"已应用 {name}\n" for name in MIGRATIONS), "")
     assert ended(url, "migrate") == (0, "", "")
     assert ended(url, "migrate", "--check") == (0, "", "")
 
@@ -164,6 +169,87 @@ async def test_a_wrong_system_key_is_refused_in_words_and_not_stored(
         command(url, "system-key", "add", "taken", "--scopes", "orders")
     before = await rows.picture(url)
     status, printed, complaint = ended(url, "system-key", "add", *arguments)
+    assert (status, printed, len(complaint.splitlines())) == (1, "", 1)
+    assert told in complaint
+    assert await rows.picture(url) == before
+
+
+async def test_an_administrator_is_taken_in_with_a_temporary_password(url: str) -> None:
+    explained, password = command(url, "staff", "add", "Root", "--name", "林晓", "--role", "admin").splitlines()
+    assert explained == "已添加 林晓（Root），集团总部的 admin。临时密码只显示这一次，登录后请马上换掉："
+    kept = await rows.fetch(
+        url,
+        "SELECT m.name, m.password_is_temporary, m.password_hash, g.role, n.code, g.until_at, g.granted_by FROM staff m"
+        " JOIN staff_grants g ON g.staff_id = m.id JOIN organisation_nodes n ON n.id = g.node_id WHERE login = 'root'",
+    )
+    ((name, temporary, password_hash, *granted),) = kept
+    assert (name, temporary, granted) == ("林晓", True, ["admin", "HQ", None, "command:leketong"])
+    assert await passwords.matches(str(password_hash), password)
+    assert password not in str(await rows.picture(url))
+    told = "SELECT actor_name, action FROM audit_entries WHERE subject_kind = 'staff' ORDER BY id DESC LIMIT 3"
+    assert await rows.fetch(url, told) == [
+        ("命令行", "password.reset"),
+        ("命令行", "grant.added"),
+        ("命令行", "staff.added"),
+    ]
+
+
+async def test_a_role_is_given_at_a_plant_and_the_root_is_made(servers: EmbeddedServers) -> None:
+    url = await fresh_database(servers)
+    await rows.execute(url, "TRUNCATE organisation_nodes CASCADE")
+    before = await rows.picture(url)
+    add = ("staff", "add", "lead", "--name", "周建平", "--role", "plant_lead")
+    status, printed, complaint = ended(url, *add, "--node", "SH")
+    assert (status, printed) == (1, "")
+    assert complaint == "leketong: 没找到这个组织。它可能已经调整过，请刷新后再选。\n"
+    assert await rows.picture(url) == before
+    command(url, *add)
+    await rows.execute(
+        url,
+        "WITH made AS (INSERT INTO organisation_nodes (kind, code, name, parent_id, parent_kind, created_at)"
+        " SELECT 'plant', 'SH', '上海工厂', id, 'group', now() FROM organisation_nodes RETURNING id, parent_id)"
+        " INSERT INTO organisation_closure SELECT id, id, 0 FROM made UNION ALL SELECT parent_id, id, 1 FROM made",
+    )
+    explained, _ = command(
+        url, "staff", "add", "op", "--name", "吴敏", "--role", "operator", "--node", "SH"
+    ).splitlines()
+    assert explained.startswith("已添加 吴敏（op），上海工厂的 operator。")
+    granted = await rows.fetch(
+        url,
+        "SELECT m.code, g.role, n.code FROM staff_grants g JOIN staff m ON m.id = g.staff_id"
+        " JOIN organisation_nodes n ON n.id = g.node_id ORDER BY g.id",
+    )
+    assert granted == [("lead", "plant_lead", "HQ"), ("op", "operator", "SH")]
+
+
+async def test_a_reset_unlocks_and_the_new_password_is_the_last_line(url: str) -> None:
+    _, first = command(url, "staff", "add", "locked", "--name", "孙静", "--role", "checker").splitlines()
+    await rows.execute(url, "UPDATE staff SET tries = 5, locked_until = now() + '1 h' WHERE code = 'locked'")
+    explained, second = command(url, "staff", "reset-password", "LOCKED").splitlines()
+    assert explained.startswith("已为 孙静（LOCKED）重置密码")
+    kept = "SELECT password_hash, password_is_temporary, tries, locked_until FROM staff WHERE code = 'locked'"
+    ((password_hash, *state),) = await rows.fetch(url, kept)
+    assert state == [True, 0, None]
+    assert [await passwords.matches(str(password_hash), one) for one in (first, second)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("add", "bad code", "--name", "张三", "--role", "admin"), "工号用字母"),
+        (("add", "nameless", "--name", " ", "--role", "admin"), "请填写名称"),
+        (("add", "TAKEN", "--name", "张三", "--role", "admin"), "已经有同事用这个工号"),
+        (("add", "zhang", "--name", "张三", "--role", "admin", "--node", "nowhere"), "没找到这个组织"),
+        (("reset-password", "nobody"), "没找到这位同事"),
+    ],
+)
+async def test_a_wrong_staff_command_is_refused_in_words_and_changes_nothing(
+    url: str, arguments: tuple[str, ...], told: str
+) -> None:
+    if await rows.fetch(url, "SELECT FROM staff WHERE code = 'taken'") == []:
+        command(url, "staff", "add", "taken", "--name", "在职", "--role", "marketer")
+    before = await rows.picture(url)
+    status, printed, complaint = ended(url, "staff", *arguments)
     assert (status, printed, len(complaint.splitlines())) == (1, "", 1)
     assert told in complaint
     assert await rows.picture(url) == before
