@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from loyalty import transactions
 from loyalty.organisation import queries
 from loyalty.organisation.errors import ReasonMissing
 from loyalty.organisation.queries import AuditLine
@@ -77,6 +78,12 @@ async def record(many: Sequence[AuditEntry]) -> None:
     """Put entries into the audit, in one statement. Set verb: raises RuntimeError outside a transaction."""
     if many:
         await queries.insert_audit([_line(n, entry) for n, entry in enumerate(many)])
+
+
+async def note(entry: AuditEntry) -> None:
+    """Keep a refusal that somebody should know of: it changes nothing else. Entry verb."""
+    async with transactions.begin():
+        await record([entry])
 
 
 def _line(n: int, one: AuditEntry) -> AuditLine:

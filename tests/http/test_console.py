@@ -208,6 +208,31 @@ async def test_nobody_changes_their_own_rights(staffing: Staffing, browser_of: B
         assert (refused.status_code, "不能改自己的权限" in refused.text) == (409, True), action
 
 
+async def test_a_cycle_in_the_tree_is_refused_told_and_audited(
+    staffing: Staffing, browser_of: BrowserOf, stored: Database
+) -> None:
+    root = browser_of(staffing.root)
+    top = await stored.connection.fetchval("SELECT id FROM organisation_nodes WHERE parent_id IS NULL")
+    above = top
+    for code in ("G1", "G2"):
+        made = await root.post(f"/admin/organisation/{above}/children", kind="group", code=code, name=f"大区{code}")
+        assert made.status_code == 303
+        above = await stored.connection.fetchval("SELECT id FROM organisation_nodes WHERE code = $1", code)
+    ids = {
+        row["code"]: row["id"]
+        for row in await stored.connection.fetch("SELECT id, code FROM organisation_nodes WHERE code IN ('G1', 'G2')")
+    }
+    tree = "SELECT md5(string_agg(c::text, ',' ORDER BY c::text)) FROM organisation_closure c"
+    before = await stored.connection.fetchval(tree)
+    for below in ("G1", "G2"):
+        refused = await root.post(f"/admin/organisation/{ids['G1']}/parent", parent_id=str(ids[below]), reason="绕一圈")
+        assert (refused.status_code, "不能放到自己下面" in refused.text) == (409, True)
+    assert await stored.connection.fetchval(tree) == before
+    assert "调整上级没通过" in (await root.get("/admin/audit?q=绕一圈")).text
+    moved = await root.post(f"/admin/organisation/{ids['G2']}/parent", parent_id=str(top), reason="调到总部下")
+    assert moved.headers["location"].endswith("?done=node_moved")
+
+
 async def test_every_page_says_how_browsers_shall_treat_it(
     callers: Callers, staffing: Staffing, browser_of: BrowserOf
 ) -> None:

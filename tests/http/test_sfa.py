@@ -182,7 +182,7 @@ def test_keys_that_are_not_for_us_are_left_out(left_out: object) -> None:
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"keys": {}}', b'{"keys": [' + b"{}," * 20 + b"{}]}", b"\xff"])
 def test_what_is_no_key_set(text: bytes) -> None:
-    with pytest.raises(ValueError, match="(?i)key"):
+    with pytest.raises(ValueError, match=r"(?i)key"):
         read_keys(text)
 
 

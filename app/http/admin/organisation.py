@@ -14,8 +14,8 @@ from loyalty import transactions
 from loyalty.customers.territory import moves
 from loyalty.errors import Refusal
 from loyalty.organisation import audit, tree
-from loyalty.organisation.audit import AuditSearch
-from loyalty.organisation.errors import NodeUnknown
+from loyalty.organisation.audit import AuditEntry, AuditSearch
+from loyalty.organisation.errors import NodeUnknown, TreeCycle
 from loyalty.organisation.rules import KINDS, PARENT_KINDS, Kind
 from loyalty.organisation.tree import Node
 
@@ -211,14 +211,25 @@ async def add_child(visit: Visit) -> Answer:
 async def move_node(visit: Visit) -> Answer:
     """Hang a node under another."""
     node = await _node(visit)
-    await moves.move_node(
-        node.id,
-        int_id(visit.field("parent_id") or "0"),
-        visit.reach.node_ids,
-        visit.staff.actor,
-        visit.field("reason"),
-        visit.at,
-    )
+    parent_id = int_id(visit.field("parent_id") or "0")
+    try:
+        await moves.move_node(
+            node.id, parent_id, visit.reach.node_ids, visit.staff.actor, visit.field("reason"), visit.at
+        )
+    except TreeCycle:
+        await audit.note(
+            AuditEntry(
+                at=visit.at,
+                actor=visit.staff.actor,
+                action="node.move_refused",
+                subject_kind="node",
+                subject_id=str(node.id),
+                after={"parent_id": str(parent_id)},
+                reason=visit.field("reason")[: audit.REASON_LENGTH_MAX],
+                node_id=node.id,
+            )
+        )
+        raise
     return Redirect(f"{ROOT_PATH}/{node.id}", "node_moved")
 
 

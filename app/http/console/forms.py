@@ -12,7 +12,6 @@ from app.http.console.errors import FormInvalid
 from app.http.endpoints import Context, caller_address, read_body
 from app.http.limits import Limit
 from app.http.traces import trace_id
-from loyalty import transactions
 from loyalty.errors import Refusal
 from loyalty.organisation import audit
 from loyalty.organisation.audit import Actor, AuditEntry
@@ -56,19 +55,16 @@ async def note_refusal(request: Request, context: Context, actor: Actor, action:
         context.limits.take(REFUSALS_NOTED, who)
     except errors.TooManyRequests:
         return
-    async with transactions.begin():
-        await audit.record(
-            [
-                AuditEntry(
-                    at=at,
-                    actor=actor,
-                    action=action,
-                    subject_kind="call" if "/v1/" in request.path else "page",
-                    subject_id=f"{request.method} {request.path}"[:200],
-                    after={"address": caller_address(request, context), "trace_id": trace_id(request)},
-                )
-            ]
+    await audit.note(
+        AuditEntry(
+            at=at,
+            actor=actor,
+            action=action,
+            subject_kind="call" if "/v1/" in request.path else "page",
+            subject_id=f"{request.method} {request.path}"[:200],
+            after={"address": caller_address(request, context), "trace_id": trace_id(request)},
         )
+    )
 
 
 def fault_of(refusal: Refusal, **named: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from app.http.console import tables
 from app.http.console.components import Action, Cell, Column, Empty, Filter, Table
 from app.http.console.pages import Answer, Download, View, Visit
 from app.http.console.tables import EXPORT_MAX, PAGE_SIZE, TableQuery
+from loyalty.switches.errors import FeatureOff
 
 Item = TypeVar("Item")
 
@@ -39,7 +40,12 @@ async def show(visit: Visit, listing: Listing[Item]) -> Answer:
     state = tables.read(
         visit.query, columns=listing.columns, filters=listing.filters, default_sort=listing.default_sort
     )
+    board = visit.context.switches
+    exportable = listing.exportable and board.board.is_on("console_export", None, visit.at)
     if state.export and listing.exportable:
+        if not exportable:
+            raise FeatureOff
+        board.used("console_export", visit.at)
         items = await listing.fetch(state, 0, EXPORT_MAX)
         return Download(
             tables.csv(listing.columns, (listing.row(item) for item in items)),
@@ -61,7 +67,7 @@ async def show(visit: Visit, listing: Listing[Item]) -> Answer:
         descending=state.descending,
         page=state.page,
         has_more=len(items) > PAGE_SIZE,
-        exportable=listing.exportable,
+        exportable=exportable,
         caption=listing.title,
     )
     context = {"table": table, "actions": listing.actions, "intro": listing.intro, **listing.context}

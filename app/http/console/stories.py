@@ -11,6 +11,7 @@ from loyalty.organisation.audit import KeptEntry
 TONES: dict[str, Tone] = {
     "login.refused": "warn",
     "form.refused": "bad",
+    "node.move_refused": "warn",
     "page.refused": "bad",
     "sfa_token.refused": "bad",
     "switch.killed": "bad",
@@ -29,6 +30,7 @@ FIELDS = {
     "code": "编码",
     "kind": "类型",
     "parent": "上级",
+    "parent_id": "新的上级",
     "session": "登录",
     "count": "数量",
     "scopes": "权限",

@@ -44,6 +44,8 @@ ACTIONS: dict[str, str] = {
     "node.renamed": "组织改名",
     "node.confirmed": "确认组织",
     "node.moved": "组织调整上级",
+    "node.move_refused": "调整上级没通过",
+    "node.named": "同步组织",
     "assignment.changed": "调整负责人",
     "assignment.handed_over": "工作交接",
     "assignments.handed_over": "工作交接",
