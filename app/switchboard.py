@@ -88,9 +88,15 @@ class SwitchBoard:
                 await self.refresh()
             except Refusal:
                 LOG.warning("switches not read", age_seconds=round(self.age_seconds, 1))
+            except Exception:
+                # A bug, or a table not migrated yet. If the reading ended here, no kill would ever reach this process.
+                LOG.exception("switches not read", age_seconds=round(self.age_seconds, 1))
 
     async def _flush_for_ever(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            with suppress(Refusal):
-                await self.flush()
+            try:
+                with suppress(Refusal):
+                    await self.flush()
+            except Exception:
+                LOG.exception("uses not stored")

@@ -7,10 +7,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from loyalty.customers import rules
+from loyalty.rows import Code, RowFault, Short
 
-# PostgreSQL keeps no NUL in a text, so no text may bring one.
-Code = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\s\x00]+$")]
-Short = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 Long = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 Weekday = Annotated[int, Meta(ge=1, le=7)]
 Fen = Annotated[int, Meta(ge=0, le=1_000_000_000_00)]
@@ -57,13 +55,6 @@ class KnownOutlet(msgspec.Struct, frozen=True, kw_only=True):
     delivery_days: tuple[int, ...] | None = None
     price_list: str | None = None
     minimum_order_fen: int | None = None
-
-
-class RowFault(msgspec.Struct, frozen=True):
-    """Why one row was refused."""
-
-    field: str
-    code: str
 
 
 def merge(known: KnownOutlet | None, row: OutletRow, source: str, at: datetime) -> KnownOutlet | RowFault:

@@ -8,30 +8,14 @@ import msgspec
 
 from loyalty import transactions
 from loyalty.customers import outlet_rows, queries, rules
-from loyalty.customers.outlet_rows import KnownOutlet, OutletRow, RowFault
+from loyalty.customers.outlet_rows import KnownOutlet, OutletRow
 from loyalty.customers.personal import DataKeys
 from loyalty.errors import TryAgain
 from loyalty.organisation import places
 from loyalty.organisation.places import Place
+from loyalty.rows import Applied, Outcome, RowFault, firsts
 
 PHONE_PURPOSE = "outlets.contact_phone"
-
-
-class RejectedRow(msgspec.Struct, frozen=True):
-    """A row that was not applied: its place in the call from 0, the field, and why."""
-
-    row: int
-    field: str
-    code: str
-
-
-class Applied(msgspec.Struct, frozen=True):
-    """What became of the rows of one call."""
-
-    inserted: int
-    updated: int
-    unchanged: int
-    rejected: list[RejectedRow]
 
 
 async def put(rows: Sequence[tuple[int, OutletRow]], source: str, at: datetime, data_keys: DataKeys) -> Applied:
@@ -40,31 +24,26 @@ async def put(rows: Sequence[tuple[int, OutletRow]], source: str, at: datetime, 
     Entry verb. A refused row leaves its outlet as it was and does not hold up the others. A second row for the same
     code is refused: which of the two came last is not known. An unknown plant, office or route is made, unconfirmed.
     """
-    first: dict[str, tuple[int, OutletRow]] = {}
-    rejected: list[RejectedRow] = []
-    for number, row in rows:
-        if row.code in first:
-            rejected.append(RejectedRow(number, "code", "duplicate_row"))
-        else:
-            first[row.code] = (number, row)
+    outcome = Outcome()
+    wanted = firsts(rows, lambda row: row.code, "code", outcome)
     async with transactions.begin():
-        known = {record["code"]: _known(record, data_keys) for record in await queries.lock_outlets(sorted(first))}
+        locked = await queries.lock_outlets([row.code for _, row in wanted])
+        known = {record["code"]: _known(record, data_keys) for record in locked}
         new: list[KnownOutlet] = []
         changed: list[KnownOutlet] = []
-        unchanged = 0
-        for code, (number, row) in sorted(first.items()):
-            before = known.get(code)
+        for number, row in wanted:
+            before = known.get(row.code)
             after = outlet_rows.merge(before, row, source, at)
             if isinstance(after, RowFault):
-                rejected.append(RejectedRow(number, after.field, after.code))
-            elif before is None:
+                outcome.reject(number, after)
+                continue
+            if before is None:
                 new.append(after)
             elif after != before:
                 changed.append(after)
-            else:
-                unchanged += 1
+            outcome.count(is_new=before is None, is_changed=after != before)
         await _store(new, changed, at, data_keys)
-    return Applied(len(new), len(changed), unchanged, sorted(rejected, key=lambda one: one.row))
+    return outcome.applied
 
 
 async def _store(new: list[KnownOutlet], changed: list[KnownOutlet], at: datetime, data_keys: DataKeys) -> None:

@@ -12,7 +12,7 @@ MADE_BY = "outlet rows"
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where master data puts an outlet, by codes."""
+    """Where master data puts an outlet or a staff member, by codes."""
 
     plant_code: str
     office_code: str | None
@@ -26,18 +26,23 @@ class Located(msgspec.Struct, frozen=True):
     office_id: int | None
     route_id: int | None
 
+    @property
+    def node_id(self) -> int:
+        """Tell the lowest of them."""
+        return self.route_id or self.office_id or self.plant_id
 
-async def locate(many: Sequence[Place], at: datetime) -> dict[Place, Located]:
+
+async def locate(many: Sequence[Place], at: datetime, by: str = MADE_BY) -> dict[Place, Located]:
     """Find or make the nodes of every place. Set verb: one statement a kind, three more where something is missing.
 
     A route belongs to its office, or to the plant where no office is named. What is made is unconfirmed and waits for
-    an administrator; a new plant hangs under the root.
+    an administrator, who sees ``by``; a new plant hangs under the root.
     """
-    plants = await ensure_named("plant", sorted({place.plant_code for place in many}), at, MADE_BY)
-    offices = await ensure_children("office", {(plants[p.plant_code], p.office_code) for p in many}, at, MADE_BY)
+    plants = await ensure_named("plant", sorted({place.plant_code for place in many}), at, by)
+    offices = await ensure_children("office", {(plants[p.plant_code], p.office_code) for p in many}, at, by)
     office_of = {place: _found(offices, plants[place.plant_code], place.office_code) for place in many}
     routes = await ensure_children(
-        "route", {(office_of[p] or plants[p.plant_code], p.route_code) for p in many}, at, MADE_BY
+        "route", {(office_of[p] or plants[p.plant_code], p.route_code) for p in many}, at, by
     )
     return {
         place: Located(

@@ -221,11 +221,11 @@ async def find_codes(logins: Sequence[str]) -> list[asyncpg.Record]:
 async def open_grants(staff_ids: Sequence[int], at: datetime) -> list[asyncpg.Record]:
     """Read the grants of staff that have not ended, whether they have begun or not, with their places by code.
 
-    Columns id, staff_id, role, node_id, node_name, from_at, granted_by, plant_code, office_code, route_code.
+    Columns id, staff_id, role, node_id, node_name, from_at, until_at, granted_by, plant_code, office_code, route_code.
     """
     return await reading().fetch(
         """
-        SELECT g.id, g.staff_id, g.role, g.node_id, n.name AS node_name, g.from_at, g.granted_by,
+        SELECT g.id, g.staff_id, g.role, g.node_id, n.name AS node_name, g.from_at, g.until_at, g.granted_by,
                a.plant_code, a.office_code, a.route_code
           FROM staff_grants g
           JOIN organisation_nodes n ON n.id = g.node_id

@@ -140,7 +140,8 @@ def _check(feature: str, rule: SwitchRule) -> None:
         raise SpanWrong(field="until_at")
     for name in ("plants", "value_classes", "tags"):
         values = getattr(rule, name)
-        if len(values) > VALUES_MAX or any(not 0 < len(value) <= VALUE_LENGTH_MAX for value in values):
+        # PostgreSQL's text holds every sign but NUL.
+        if len(values) > VALUES_MAX or any(not 0 < len(one) <= VALUE_LENGTH_MAX or "\0" in one for one in values):
             raise ConditionWrong(field=name)
 
 

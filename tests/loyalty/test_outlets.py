@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from loyalty.customers import outlet_rows, outlets, rules
-from loyalty.customers.outlet_rows import KnownOutlet, OutletRow, RowFault
-from loyalty.customers.outlets import Applied, RejectedRow
+from loyalty.customers.outlet_rows import KnownOutlet, OutletRow
 from loyalty.customers.personal import DataKeys
+from loyalty.rows import Applied, RejectedRow, RowFault
 from tests import rows
 
 AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)

@@ -1,6 +1,7 @@
 """Assignments: which rep looks after an outlet, from when until when; one rep at a time, history kept."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -57,7 +58,7 @@ async def hand_over(from_id: int, to_id: int, reach: Reach, by: Staff, reason: s
     reason = audit.required_reason(reason)
     async with transactions.begin():
         await people.read(from_id, reach.node_ids)
-        return await _hand_over(from_id, to_id, reach.node_ids, by.actor, reason, at)
+        return (await _hand_over({from_id: to_id}, reach.node_ids, by.actor, reason, at)).total()
 
 
 async def leave(staff_id: int, successor_id: int | None, admin: Staff, reason: str, at: datetime) -> int:
@@ -73,18 +74,21 @@ async def leave(staff_id: int, successor_id: int | None, admin: Staff, reason: s
         profile = await grants.require_whole_reach(staff_id, admin, at)
         if profile.left_at is not None:
             raise StaffLeft
-        return await part(staff_id, successor_id, admin.reach(grants.ADMIN).node_ids, admin.actor, reason, at)
+        return await part({staff_id: successor_id}, admin.reach(grants.ADMIN).node_ids, admin.actor, reason, at)
 
 
 async def part(
-    staff_id: int, successor_id: int | None, node_ids: Sequence[int] | None, actor: Actor, reason: str, at: datetime
+    leaving: Mapping[int, int | None], node_ids: Sequence[int] | None, actor: Actor, reason: str, at: datetime
 ) -> int:
-    """Let a staff member go. Set verb: who may say so, its caller has looked. ``node_ids`` None: wherever they work."""
-    moved = await _hand_over(staff_id, successor_id, node_ids, actor, reason, at)
-    live = [grant.id for grant in await grants.of(staff_id) if grant.until_at is None or grant.until_at > at]
-    await staff_queries.end_grants(live, at)
-    await staff_queries.end_sessions(staff_id, at, actor.text)
-    await StaffMember.filter(id=staff_id).update(left_at=at)
+    """Let staff members go, each with a successor or none; return how many outlets moved.
+
+    Set verb: who may say so, its caller has looked. ``node_ids`` None: wherever they work. Raises as ``leave``.
+    """
+    moved = await _hand_over(leaving, node_ids, actor, reason, at)
+    staff_ids = sorted(leaving)
+    await staff_queries.end_grants([row["id"] for row in await staff_queries.open_grants(staff_ids, at)], at)
+    await staff_queries.end_sessions(staff_ids, at, actor.text)
+    await staff_queries.set_left(staff_ids, at)
     await audit.record(
         [
             AuditEntry(
@@ -93,36 +97,42 @@ async def part(
                 action="staff.left",
                 subject_kind="staff",
                 subject_id=str(staff_id),
-                after={"count": moved},
+                after={"count": moved[staff_id]},
                 reason=reason,
             )
+            for staff_id in staff_ids
         ]
     )
-    return moved
+    return moved.total()
 
 
 async def _hand_over(
-    from_id: int, to_id: int | None, node_ids: Sequence[int] | None, actor: Actor, reason: str, at: datetime
-) -> int:
-    if to_id is not None and (to_id == from_id or to_id not in await queries.reps_here([to_id], at)):
+    many: Mapping[int, int | None], node_ids: Sequence[int] | None, actor: Actor, reason: str, at: datetime
+) -> Counter[int]:
+    """Hand the outlets of each to another rep, or to nobody; return how many were whose."""
+    successors = {to_id for to_id in many.values() if to_id is not None}
+    # Held, so that nobody leaves, or is given an outlet, between our look and our change.
+    await StaffMember.filter(id__in=sorted(successors | set(many))).order_by("id").select_for_update()
+    if successors and (successors & set(many) or successors - await queries.reps_here(sorted(successors), at)):
         raise SuccessorWrong(field="successor_id")
-    outlets = await queries.lock_outlets_of(from_id)
+    outlets = await queries.lock_outlets_of(sorted(many))
     places = list({row["place_id"] for row in outlets})
     if node_ids is not None and not await queries.are_within(places, node_ids):
         raise OutOfReach
-    await assign([(row["id"], to_id) for row in outlets], actor.text, at)
-    if outlets:
-        await audit.record(
-            [
-                AuditEntry(
-                    at=at,
-                    actor=actor,
-                    action="assignments.handed_over",
-                    subject_kind="staff",
-                    subject_id=str(from_id),
-                    after={"successor": None if to_id is None else str(to_id), "count": len(outlets)},
-                    reason=reason,
-                )
-            ]
-        )
-    return len(outlets)
+    await assign([(row["id"], many[row["staff_id"]]) for row in outlets], actor.text, at)
+    moved = Counter(row["staff_id"] for row in outlets)
+    await audit.record(
+        [
+            AuditEntry(
+                at=at,
+                actor=actor,
+                action="assignments.handed_over",
+                subject_kind="staff",
+                subject_id=str(from_id),
+                after={"successor": None if many[from_id] is None else str(many[from_id]), "count": count},
+                reason=reason,
+            )
+            for from_id, count in sorted(moved.items())
+        ]
+    )
+    return moved

@@ -23,16 +23,50 @@ async def lock_outlets(codes: Sequence[str]) -> list[asyncpg.Record]:
     )
 
 
-async def lock_outlets_of(staff_id: int) -> list[asyncpg.Record]:
-    """Lock the outlets that a rep looks after, in id order; columns id, code, place_id."""
+async def lock_classified(codes: Sequence[str], source: str) -> list[asyncpg.Record]:
+    """Lock outlets by code, in id order; columns id, code, value_class, value_class_since and what ``source`` tagged.
+
+    ``tags`` are all of that source, in their order, ``tags_since`` when the latest of them was put on, null for none.
+    """
+    await writing().execute(
+        "SELECT FROM outlets WHERE code = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE",
+        codes,
+    )
     return await writing().fetch(
         """
-        SELECT o.id, o.code, o.place_id FROM outlets o
-          JOIN outlet_assignments a ON a.outlet_id = o.id AND a.staff_id = $1 AND a.until_at IS NULL
+        SELECT o.id, o.code, o.value_class, o.value_class_since, coalesce(t.tags, '{}') AS tags, t.tags_since
+          FROM outlets o
+          LEFT JOIN LATERAL (SELECT array_agg(t.tag ORDER BY t.tag COLLATE "C") AS tags, max(t.since) AS tags_since
+                               FROM outlet_tags t WHERE t.outlet_id = o.id AND t.source = $2) t ON true
+         WHERE o.code = ANY ($1::text[]) ORDER BY o.id
+        """,
+        codes,
+        source,
+    )
+
+
+async def lock_outlets_of(staff_ids: Sequence[int]) -> list[asyncpg.Record]:
+    """Lock the outlets that reps look after, in id order; columns id, code, place_id, staff_id."""
+    return await writing().fetch(
+        """
+        SELECT o.id, o.code, o.place_id, a.staff_id FROM outlets o
+          JOIN outlet_assignments a ON a.outlet_id = o.id AND a.staff_id = ANY ($1::bigint[]) AND a.until_at IS NULL
          ORDER BY o.id FOR NO KEY UPDATE OF o
         """,
-        staff_id,
+        staff_ids,
     )
+
+
+async def open_reps(outlet_ids: Sequence[int]) -> dict[int, int]:
+    """Tell who looks after locked outlets; return outlet id → staff id, nothing for those of nobody."""
+    rows = await reading().fetch(
+        """
+        SELECT outlet_id, staff_id FROM outlet_assignments
+         WHERE outlet_id = ANY ($1::bigint[]) AND until_at IS NULL
+        """,
+        outlet_ids,
+    )
+    return {row["outlet_id"]: row["staff_id"] for row in rows}
 
 
 async def end(outlet_ids: Sequence[int], at: datetime) -> None:
