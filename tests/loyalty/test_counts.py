@@ -9,16 +9,18 @@ from loyalty.customers.personal import DataKeys
 from loyalty.customers.territory import assignments
 from loyalty.customers.territory import queries as territory_queries
 from loyalty.staff.people import Reach
+from loyalty.staff.rules import Role
 from tests import factories, organisation, rows
 
+REP: tuple[Role, ...] = ("rep",)
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
 async def test_counts_are_those_of_the_places_in_reach(db: str, data_keys: DataKeys) -> None:
     places = await organisation.planted(AT)
     old = AT - timedelta(days=8)
-    for code, at, plant in (("A1", old, "SH"), ("A2", AT, "SH"), ("B1", AT, "NJ"), ("B2", AT, "NJ")):
-        await factories.outlet(at, data_keys, code, plant_code=plant)
+    for code, at, plant_code in (("A1", old, "SH"), ("A2", AT, "SH"), ("B1", AT, "NJ"), ("B2", AT, "NJ")):
+        await factories.outlet(at, data_keys, code, plant_code=plant_code)
     await rows.execute(db, "UPDATE outlets SET status = 'closed' WHERE code = 'B2'")
     await factories.bound("A1", AT - timedelta(days=1), data_keys)
     await factories.bound("B1", AT, data_keys)
@@ -47,6 +49,6 @@ async def test_a_reps_own_outlets_are_counted_at_once(db: str, data_keys: DataKe
     async with transactions.begin():
         outlets = await territory_queries.lock_outlets(["A1", "A2"])
         await assignments.assign([(row["id"], rep.id) for row in outlets], "tests", AT - timedelta(minutes=1))
-    reach = rep.reach(("rep",))
+    reach = rep.reach(REP)
     assert await counts.totals(reach, AT) == Totals(2, 1, 2, AT)
     assert dict(await counts.bindings_per_day(reach, AT))[date(2026, 11, 23)] == 1

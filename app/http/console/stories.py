@@ -44,6 +44,10 @@ FIELDS = {
     "owner": "店主",
     "address": "来自",
     "trace_id": "编号",
+    "inserted": "新增",
+    "updated": "更新",
+    "made": "新建组织",
+    "named": "确认或改名",
 }
 UNTOLD = {"session"}
 """Numbers that say nothing to a reader."""
