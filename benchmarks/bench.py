@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 
 from app import database
-from benchmarks import houses
+from benchmarks import houses, pages
 from benchmarks.figures import Figure, median, show
 from benchmarks.houses import BARE, House, Machine, Measured, Serving, Void
 from benchmarks.processes import family_seconds, memory_mb, processor_seconds
@@ -128,7 +128,9 @@ def run(machine: Machine) -> None:
             machine.load(serving.port, where.checkins(bench.members(where, WARM_REQUESTS), "warm"), "201")
         for number in range(ROUNDS):
             bench.round(number, bare, one, two, slow_web)
-        _show(bench, asyncio.run(_batch_items(house.url)), memory_mb(one.pids[0]))
+        memory = memory_mb(one.pids[0])
+        _show(bench, asyncio.run(_batch_items(house.url)), memory)
+        show(pages.measure(house, one))
 
 
 def _show(bench: Bench, batch_items: float, memory: tuple[float, float]) -> None:

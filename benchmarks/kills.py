@@ -33,9 +33,9 @@ OK = 200
 
 PEOPLE = """
     WITH shop AS (
-        INSERT INTO outlets (code, name, plant_id, status, created_at, updated_at)
-        SELECT 'K' || n, 'shop ' || n, (SELECT min(id) FROM organisation_nodes WHERE kind = 'plant'), 'open', now(),
-               now()
+        INSERT INTO outlets (code, name, name_initials, plant_id, status, created_at, updated_at)
+        SELECT 'K' || n, 'shop ' || n, 'shop' || n, (SELECT min(id) FROM organisation_nodes WHERE kind = 'plant'),
+               'open', now(), now()
           FROM generate_series(1, $1::int) n RETURNING id, code
     ), person AS (
         INSERT INTO members (openid, current_outlet_id, created_at)

@@ -8,7 +8,7 @@ from sanic import HTTPResponse, Request
 from sanic.exceptions import SanicException
 
 from app import logs, metrics
-from app.http.errors import HttpRefusal, Unexpected
+from app.http.errors import HttpRefusal, PathUnknown, Unexpected
 from app.http.traces import trace_id
 from loyalty.errors import Refusal
 
@@ -16,6 +16,12 @@ LOG = logs.get("http")
 
 Respond = Callable[[Request, dict[str, str]], Awaitable[HTTPResponse]]
 Refuse = Callable[[Request, Refusal | HttpRefusal], Awaitable[HTTPResponse]]
+
+
+def _check(params: dict[str, str]) -> None:
+    # PostgreSQL keeps no NUL in a text, so nothing of ours has such a name.
+    if any("\0" in value for value in params.values()):
+        raise PathUnknown
 
 
 def observed(
@@ -32,6 +38,7 @@ def observed(
         started = perf_counter()
         trace = trace_id(request)
         try:
+            _check(params)
             answer = await respond(request, params)
         except (Refusal, HttpRefusal) as refusal:
             answer = await refuse(request, refusal)

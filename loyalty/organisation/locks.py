@@ -5,7 +5,11 @@ from datetime import datetime
 
 import asyncpg
 
+from loyalty.organisation.queries import below
 from loyalty.transactions import writing
+
+TREE_LOCK = 0x6F7267616E697365
+"""An advisory lock's number, "organise" in ASCII: one move at a time."""
 
 
 async def lock_named(node_ids: Sequence[int]) -> list[asyncpg.Record]:
@@ -29,4 +33,23 @@ async def name_nodes(names: Sequence[tuple[int, str]], at: datetime) -> None:
         [node_id for node_id, _ in names],
         [name for _, name in names],
         at,
+    )
+
+
+async def lock_parents(node_ids: Sequence[int]) -> None:
+    """Hold nodes in their place, in id order, while something is hung under them."""
+    await writing().execute(
+        "SELECT FROM organisation_nodes WHERE id = ANY ($1::bigint[]) ORDER BY id FOR KEY SHARE", node_ids
+    )
+
+
+async def lock_tree() -> None:
+    """Let one move at a time happen: two at once could each put the other's node below its own."""
+    await writing().execute("SELECT pg_advisory_xact_lock($1)", TREE_LOCK)
+
+
+async def lock_subtree(node_id: int) -> None:
+    """Lock a node and all below it, in id order."""
+    await writing().execute(
+        f"SELECT FROM organisation_nodes WHERE id IN ({below('ARRAY[$1::bigint]')}) ORDER BY id FOR UPDATE", node_id
     )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from loyalty.organisation import queries, rules
+from loyalty.organisation import locks, queries, rules
 from loyalty.organisation.rules import Kind
 
 MADE_BY = "outlet rows"
@@ -90,7 +90,7 @@ async def ensure_children(
 
 
 async def _make(kind: Kind, places: Sequence[tuple[int, str]], at: datetime, by: str) -> None:
-    await queries.lock_parents(sorted({parent_id for parent_id, _ in places}))
+    await locks.lock_parents(sorted({parent_id for parent_id, _ in places}))
     # The code stands for the name until somebody gives one.
     await queries.insert_nodes(kind, [(parent_id, code, code) for parent_id, code in places], None, at, by)
 

@@ -16,6 +16,8 @@ from loyalty.rows import Applied, Code, Name, Outcome, RowFault, clean, firsts, 
 
 OFFICES_MAX = 200
 ROUTES_MAX = 500
+NODES_MAX = 60_000
+"""Of all rows of a call, so that its one transaction ends within seconds."""
 MOVED_BECAUSE = "系统主数据"
 
 
@@ -69,19 +71,24 @@ async def put(rows: Sequence[tuple[int, PlantRow]], actor: Actor, at: datetime) 
 
     Entry verb; one call at a time, and no move by hand meanwhile. What is named is confirmed. A new plant hangs under
     the root unless the row names a group; another group is where the plant hangs from now on, and an unknown one is
-    made, unconfirmed. Offices and routes that a row does not name stay. Raises TryAgain.
+    made, unconfirmed. Offices and routes that a row does not name stay. Rows past NODES_MAX are refused. Raises
+    TryAgain.
     """
     outcome = Outcome()
     wanted: list[tuple[int, PlantRow]] = []
-    for number, row in firsts(rows, lambda row: row.code, "code", outcome):
+    nodes = 0
+    for number, row in sorted(firsts(rows, lambda row: row.code, "code", outcome), key=lambda one: one[0]):
+        nodes += 1 + sum(1 + len(office.routes or []) for office in row.offices or []) + len(row.routes or [])
         if (field := _repeated(row)) is not None:
             outcome.reject(number, RowFault(field, "duplicate_row"))
+        elif nodes > NODES_MAX:
+            outcome.reject(number, RowFault("offices", "out_of_range"))
         else:
             wanted.append((number, row))
     if not wanted:
         return outcome.applied
     async with transactions.begin():
-        await queries.lock_tree()
+        await locks.lock_tree()
         root = await places.ensure_root(at)
         named = sorted({row.group_code for _, row in wanted if row.group_code is not UNSET})
         groups = await places.ensure_named("group", named, at, actor.text) if named else {}
@@ -175,7 +182,7 @@ async def _settle(
     missing = [one for one in named if (one.parent_id, one.code) not in found]
     if not missing:
         return _Settled(found, before, [])
-    await queries.lock_parents(sorted({one.parent_id for one in missing}))
+    await locks.lock_parents(sorted({one.parent_id for one in missing}))
     nodes = [(one.parent_id, one.code, one.name or one.code) for one in missing]
     made = await queries.insert_nodes(kind, nodes, at, at, actor.text)
     if len(made) != len(missing):

@@ -10,16 +10,10 @@ import msgspec
 from loyalty.rowsets import rowset
 from loyalty.transactions import reading, writing
 
-TREE_LOCK = 0x6F7267616E697365
-"""An advisory lock's number, "organise" in ASCII: one move at a time."""
-
-BELOW = "SELECT descendant_id FROM organisation_closure WHERE ancestor_id = ANY ({ids})"
-"""The nodes at and below ``ids``, an SQL expression of type bigint[]. For the scope of another module's statement."""
-
 
 def below(ids: str) -> str:
-    """Give the SQL that lists the nodes at and below ``ids``, to stand inside another module's statement."""
-    return BELOW.format(ids=ids)
+    """Give the SQL that lists the nodes at and below ``ids``, of type bigint[], to stand inside another statement."""
+    return f"SELECT descendant_id FROM organisation_closure WHERE ancestor_id = ANY ({ids})"
 
 
 async def find_root() -> int | None:
@@ -40,13 +34,6 @@ async def insert_root(code: str, name: str, at: datetime) -> None:
         code,
         name,
         at,
-    )
-
-
-async def lock_parents(node_ids: Sequence[int]) -> None:
-    """Hold nodes in their place, in id order, while something is hung under them."""
-    await writing().execute(
-        "SELECT FROM organisation_nodes WHERE id = ANY ($1::bigint[]) ORDER BY id FOR KEY SHARE", node_ids
     )
 
 
@@ -96,18 +83,21 @@ async def find_named(kind: str, codes: Sequence[str]) -> dict[str, int]:
 
 
 async def find_children(kind: str, places: Sequence[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    """Find offices or routes by (parent id, code); return place → node id."""
+    """Find offices or routes by (parent id, code); return place → node id.
+
+    All of their parents' children are read: pairs have no statistics, and a join on them looks at each pair each time.
+    """
     rows = await reading().fetch(
         """
-        SELECT n.id, n.parent_id, n.code FROM organisation_nodes n
-          JOIN unnest($2::bigint[], $3::text[]) AS g(parent_id, code)
-            ON n.kind = $1 AND n.kind IN ('office', 'route') AND n.parent_id = g.parent_id AND n.code = g.code
+        SELECT id, parent_id, code FROM organisation_nodes
+         WHERE kind = $1 AND kind IN ('office', 'route') AND parent_id = ANY ($2::bigint[])
         """,
         kind,
-        [parent_id for parent_id, _ in places],
-        [code for _, code in places],
+        sorted({parent_id for parent_id, _ in places}),
     )
-    return {(row["parent_id"], row["code"]): row["id"] for row in rows}
+    wanted = set(places)
+    found = {(row["parent_id"], row["code"]): row["id"] for row in rows}
+    return {place: node_id for place, node_id in found.items() if place in wanted}
 
 
 _NODE = """
@@ -180,18 +170,6 @@ async def placements(node_id: int) -> list[asyncpg.Record]:
          WHERE l.node_id = $1 ORDER BY l.from_at DESC, l.id DESC LIMIT 100
         """,
         node_id,
-    )
-
-
-async def lock_tree() -> None:
-    """Let one move at a time happen: two at once could each put the other's node below its own."""
-    await writing().execute("SELECT pg_advisory_xact_lock($1)", TREE_LOCK)
-
-
-async def lock_subtree(node_id: int) -> None:
-    """Lock a node and all below it, in id order."""
-    await writing().execute(
-        f"SELECT FROM organisation_nodes WHERE id IN ({below('ARRAY[$1::bigint]')}) ORDER BY id FOR UPDATE", node_id
     )
 
 

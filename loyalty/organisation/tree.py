@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from loyalty import transactions
-from loyalty.organisation import audit, queries, rules
+from loyalty.organisation import audit, locks, queries, rules
 from loyalty.organisation.audit import Actor, AuditEntry
 from loyalty.organisation.errors import (
     NameMissing,
@@ -127,7 +127,7 @@ async def add(
         parent = await read(parent_id, reach)
         if parent.kind not in rules.PARENT_KINDS[kind]:
             raise ParentKindWrong(field="parent_id")
-        await queries.lock_parents([parent_id])
+        await locks.lock_parents([parent_id])
         made = await queries.insert_nodes(kind, [(parent_id, code, name)], at, at, actor.text)
         if not made:
             raise NodeCodeTaken(field="code", node_code=code)
@@ -178,15 +178,15 @@ async def hang(node_id: int, parent_id: int, reach: Sequence[int], actor: Actor,
     NodeCodeTaken, ReasonMissing.
     """
     reason = audit.required_reason(reason)
-    await queries.lock_tree()
+    await locks.lock_tree()
     node = await read(node_id, reach)
     parent = await read(parent_id, reach)
     if await queries.is_below(parent_id, [node_id]):
         raise TreeCycle(field="parent_id")
     if node.parent_id is None or parent.kind not in rules.PARENT_KINDS[node.kind]:
         raise ParentKindWrong(field="parent_id")
-    await queries.lock_parents([parent_id])
-    await queries.lock_subtree(node_id)
+    await locks.lock_parents([parent_id])
+    await locks.lock_subtree(node_id)
     if parent_id == node.parent_id:
         return
     if await queries.find_children(node.kind, [(parent_id, node.code)]):

@@ -120,7 +120,7 @@ class PasswordWeak(Invalid):
 
     code = "password_weak"
     title = "换一个更安全的密码"
-    sentence = "{why}"
+    sentence = "提示：{why}。"
 
 
 class PasswordSame(Invalid):

@@ -61,14 +61,14 @@ def password_fault(password: str, code: str, name: str) -> str | None:
     Length and what everybody guesses first, as NIST SP 800-63B 5.1.1.2 asks for; no rules about kinds of signs.
     """
     if len(password) < PASSWORD_LENGTH_MIN:
-        return f"至少 {PASSWORD_LENGTH_MIN} 个字符，一句好记的话就很好。"
+        return f"至少 {PASSWORD_LENGTH_MIN} 个字符，一句好记的话就很好"
     if len(password) > PASSWORD_LENGTH_MAX:
-        return f"最多 {PASSWORD_LENGTH_MAX} 个字符。"
+        return f"最多 {PASSWORD_LENGTH_MAX} 个字符"
     plain = password.lower()
     if (len(code) >= CODE_HIDDEN_MIN and code.lower() in plain) or (len(name) > 1 and name in password):
-        return "请不要把工号或姓名放进密码里。"
+        return "请不要把工号或姓名放进密码里"
     if plain in COMMON_PASSWORDS or len(set(plain)) <= 2:  # noqa: PLR2004 - a sign or two, repeated
-        return "这个密码太容易猜到，请换一个。"
+        return "这个密码太容易猜到，请换一个"
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loyalty import transactions
-from loyalty.organisation import proofs, queries, tree
+from loyalty.organisation import locks, proofs, queries, tree
 from loyalty.organisation.errors import NodeCodeTaken, TreeCycle
 from tests import rows
 from tests.concurrency.test_binding_races import meeting
@@ -53,7 +53,7 @@ async def test_two_groups_moved_under_each_other_at_once_make_no_circle(
     there: Places, groups: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     east, west = groups
-    monkeypatch.setattr(queries, "lock_tree", meeting(2, queries.lock_tree))
+    monkeypatch.setattr(locks, "lock_tree", meeting(2, locks.lock_tree))
     async with asyncio.timeout(WAIT_SECONDS):
         answers = await asyncio.gather(
             hang(east, west, there.root), hang(west, east, there.root), return_exceptions=True
@@ -66,7 +66,7 @@ async def test_without_the_lock_both_believe_there_is_no_circle_and_the_database
     db: str, there: Places, groups: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     east, west = groups
-    first_done, both_looked, lock_parents = asyncio.Event(), asyncio.Barrier(2), queries.lock_parents
+    first_done, both_looked, lock_parents = asyncio.Event(), asyncio.Barrier(2), locks.lock_parents
 
     async def no_lock() -> None:
         pass
@@ -81,8 +81,8 @@ async def test_without_the_lock_both_believe_there_is_no_circle_and_the_database
         await hang(east, west, there.root)
         first_done.set()
 
-    monkeypatch.setattr(queries, "lock_tree", no_lock)
-    monkeypatch.setattr(queries, "lock_parents", one_after_the_other)
+    monkeypatch.setattr(locks, "lock_tree", no_lock)
+    monkeypatch.setattr(locks, "lock_parents", one_after_the_other)
     async with asyncio.timeout(WAIT_SECONDS):
         answers = await asyncio.gather(first(), hang(west, east, there.root), return_exceptions=True)
     assert kinds(answers) == ["CheckViolationError", "NoneType"]
@@ -109,7 +109,7 @@ async def test_what_is_added_below_a_node_on_the_move_comes_along(
         move = asyncio.create_task(moving())
         await hung.wait()
         if not guarded:
-            monkeypatch.setattr(queries, "lock_parents", no_lock)
+            monkeypatch.setattr(locks, "lock_parents", no_lock)
         addition = asyncio.create_task(tree.add("route", "R9", "九线", there.pudong, [there.root], BY, AT))
         await rows.until_blocked(db)
         go.set()

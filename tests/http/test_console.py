@@ -282,6 +282,7 @@ async def test_forms_that_are_none_are_refused(callers: Callers, staffing: Staff
     for content, media_type, status in (
         (b"{}", "application/json", 400),
         (b"a=\xff", "application/x-www-form-urlencoded", 400),
+        (b"a=%00", "application/x-www-form-urlencoded", 400),
         (b"&".join([b"a=1"] * 600), "application/x-www-form-urlencoded", 400),
         (b"a=" + b"x" * 70_000, "application/x-www-form-urlencoded", 413),
     ):

@@ -189,5 +189,6 @@ async def test_an_outlet_is_reached_whatever_signs_its_code_has(staffing: Staffi
 
 async def test_an_address_that_is_none_is_not_found(staffing: Staffing, browser_of: BrowserOf) -> None:
     browser = browser_of(staffing.root)
-    for path in ("/admin/staff/x", "/admin/staff/99999999999999999999", "/admin/organisation/0", "/outlets/%E5%BA%97"):
+    numbers = ("/admin/staff/x", "/admin/staff/99999999999999999999", "/admin/organisation/0")
+    for path in (*numbers, "/outlets/%E5%BA%97", "/outlets/%00"):
         assert (await browser.get(path)).status_code == 404, path

@@ -1,4 +1,4 @@
-"""Log-ins: lock-out, sessions that idle, expire and end, passwords changed and reset; all of it in the audit."""
+"""Log-ins: lock-out, passwords changed and reset; all of it in the audit."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,15 +15,13 @@ from loyalty.staff.errors import (
     PasswordSame,
     PasswordWeak,
     PasswordWrong,
-    SessionUnknown,
-    StaffLeft,
     StaffUnknown,
+    TemporaryPasswordExpired,
 )
 from loyalty.staff.people import Staff
 from tests import rows
 from tests.organisation import (
     ADDRESS,
-    BY,
     DEVICE,
     PASSWORD,
     Places,
@@ -183,45 +181,6 @@ async def test_an_administrator_unlocks(db: str, rep: Staff, boss: Staff) -> Non
     assert (await logged_in(rep, AT)).staff_id == rep.id
 
 
-async def test_a_session_idles_away_and_expires(db: str, rep: Staff) -> None:
-    made = await logged_in(rep, AT)
-    seen = "SELECT seen_at FROM staff_sessions"
-    for at, noted in ((AT + 59 * SECOND, AT), (AT + MINUTE, AT + MINUTE), (AT + MINUTE + SECOND, AT + MINUTE)):
-        assert await lives(made.token, at)
-        assert await rows.fetch(db, seen) == [(noted,)]
-    last = AT + MINUTE
-    assert not await lives(made.token, last + 4 * HOUR)
-    assert await lives(made.token, last + 4 * HOUR - SECOND)
-    for hours in (7, 10):
-        assert await lives(made.token, AT + hours * HOUR)
-    assert await lives(made.token, AT + 12 * HOUR - SECOND)
-    assert not await lives(made.token, AT + 12 * HOUR)
-    for wrong in ("", made.token[:-1], made.token + "A"):
-        assert not await lives(wrong, AT)
-
-
-async def test_sessions_end_one_by_one_and_all_at_once(db: str, rep: Staff, boss: Staff) -> None:
-    first, second = await logged_in(rep, AT), await logged_in(rep, AT + SECOND)
-    listed = await logins.sessions(rep.id, AT + SECOND)
-    assert [(one.id, one.address, one.device) for one in listed] == [(2, ADDRESS, DEVICE), (1, ADDRESS, DEVICE)]
-    before = await rows.picture(db)
-    for session_id, person in ((1, boss), (9, rep)):
-        with pytest.raises(SessionUnknown):
-            await logins.end_session(session_id, person, AT)
-    assert await rows.picture(db) == before
-    await logins.end_session(1, rep, AT)
-    assert [await lives(one.token, AT + SECOND) for one in (first, second)] == [False, True]
-    with pytest.raises(SessionUnknown):
-        await logins.end_session(1, rep, AT)
-    third = await logged_in(rep, AT + SECOND)
-    assert await logins.end_all_sessions(rep.id, boss, AT + SECOND) == 2
-    assert [await lives(one.token, AT + SECOND) for one in (second, third)] == [False, False]
-    assert await rows.fetch(
-        db, "SELECT action, actor_id, after::jsonb FROM audit_entries ORDER BY id DESC LIMIT 1"
-    ) == [("session.ended", str(boss.id), '{"count": 2}')]
-    assert await logins.sessions(rep.id, AT + SECOND) == []
-
-
 async def test_a_changed_password_ends_the_other_sessions(db: str, rep: Staff) -> None:
     other, mine = await logged_in(rep, AT), await logged_in(rep, AT)
     me = await logins.recognise(mine.token, AT)
@@ -254,17 +213,6 @@ async def test_a_password_that_is_not_taken_changes_nothing(db: str, rep: Staff)
     with pytest.raises(LoginLocked):
         await logins.change_password(rep, PASSWORD, "another long walk", AT)
     assert await rows.picture(db) == picture
-
-
-async def test_who_leaves_is_out_at_once(db: str, rep: Staff, boss: Staff) -> None:
-    made = await logged_in(rep, AT)
-    await rows.execute(db, "UPDATE staff SET left_at = $1 WHERE login = 'rep1'", AT)
-    assert not await lives(made.token, AT)
-    assert await refused(rep, PASSWORD, AT) is LoginRefused
-    before = await rows.picture(db)
-    with pytest.raises(StaffLeft):
-        await logins.reset_password(rep.id, boss, AT)
-    assert await rows.picture(db) == before
 
 
 async def test_nobody_has_a_say_over_who_is_out_of_reach(db: str, there: Places, rep: Staff) -> None:
@@ -300,25 +248,12 @@ async def test_an_outdated_hash_is_renewed_by_the_next_log_in(db: str, rep: Staf
     assert await passwords.matches(str(renewed), PASSWORD)
 
 
-async def test_sessions_that_ended_long_ago_are_forgotten(db: str, rep: Staff) -> None:
-    kept_for = timedelta(days=90)
-    for expires_at, ended_at in (
-        (AT - kept_for - SECOND, None),
-        (AT - kept_for, None),
-        (AT, AT - kept_for - SECOND),
-        (AT, AT - kept_for),
-        (AT + HOUR, None),
-    ):
-        await rows.execute(
-            db,
-            "INSERT INTO staff_sessions (token_hash, staff_id, created_at, seen_at, expires_at, ended_at, ended_by,"
-            " address, device) VALUES (sha256(random()::text::bytea), $1, $2, $2, $3, $4, $5, '', '')",
-            rep.id,
-            AT - 2 * kept_for,
-            expires_at,
-            ended_at,
-            None if ended_at is None else BY.text,
-        )
-    assert await logins.forget_old_sessions(AT) == 2
-    assert await rows.fetch(db, "SELECT id FROM staff_sessions ORDER BY id") == [(2,), (4,), (5,)]
-    assert await logins.forget_old_sessions(AT) == 0
+async def test_a_temporary_password_opens_for_three_days(db: str, rep: Staff, boss: Staff) -> None:
+    password = await logins.reset_password(rep.id, boss, AT)
+    almost = AT + rules.TEMPORARY_LIFE - SECOND
+    assert (await logged_in(rep, almost, password)).password_is_temporary
+    sessions = await rows.fetch(db, "SELECT count(*) FROM staff_sessions")
+    assert await refused(rep, password, AT + rules.TEMPORARY_LIFE) is TemporaryPasswordExpired
+    assert await rows.fetch(db, "SELECT count(*) FROM staff_sessions") == sessions
+    again_in = await logins.reset_password(rep.id, boss, AT + rules.TEMPORARY_LIFE)
+    assert (await logged_in(rep, AT + rules.TEMPORARY_LIFE, again_in)).password_is_temporary

@@ -172,6 +172,13 @@ async def test_a_plant_made_meanwhile_is_judged_anew(db: str, monkeypatch: pytes
     assert await picture(db) == before
 
 
+async def test_rows_past_the_limit_of_a_call_are_refused(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plant_rows, "NODES_MAX", 6)
+    late = [RejectedRow(2, "offices", "out_of_range")]
+    assert await put({"code": "P9"}, whole(), {"code": "P0", "routes": [{"code": "R1"}]}) == Applied(2, 0, 0, late)
+    assert [row[1] for row in await rows.fetch(db, TREE) if row[0] == "plant"] == ["P1", "P9"]
+
+
 async def test_many_plants_take_no_more_statements_than_one(db: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     for module in (queries, locks):

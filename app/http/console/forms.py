@@ -30,9 +30,13 @@ async def read_form(request: Request) -> dict[str, list[str]]:
         raise FormInvalid
     try:
         text = (await read_body(request, FORM_BYTES_MAX)).decode()
-        return parse_qs(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
+        fields = parse_qs(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
     except ValueError:
         raise FormInvalid from None
+    # PostgreSQL keeps no NUL in a text, and nobody types one.
+    if any("\0" in value for values in fields.values() for value in values):
+        raise FormInvalid
+    return fields
 
 
 def is_own_form(request: Request, context: Context, cookie: str, form: Mapping[str, list[str]]) -> bool:
