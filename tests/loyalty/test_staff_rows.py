@@ -12,12 +12,10 @@ from loyalty.customers.territory import assignment_rows, queries, staff_rows
 from loyalty.customers.territory.assignment_rows import AssignmentRow
 from loyalty.errors import TryAgain
 from loyalty.organisation.audit import Actor
-from loyalty.organisation.places import Place
-from loyalty.rows import Applied, RejectedRow, RowFault
+from loyalty.rows import Applied, RejectedRow
 from loyalty.staff import grants as staff_grants
 from loyalty.staff import queries as staff_queries
-from loyalty.staff import staff_rows as pure
-from loyalty.staff.staff_rows import Held, KnownStaff, StaffRow
+from loyalty.staff.staff_rows import StaffRow
 from tests import factories, rows
 from tests.organisation import BY as ADMIN
 from tests.organisation import Places, actions, logged_in, planted, staff, with_password
@@ -33,8 +31,6 @@ GRANTS = (
 )
 SAME = Applied(0, 0, 1, [])
 UPDATED = Applied(0, 1, 0, [])
-KNOWN = KnownStaff(name="李强", held=Held("rep", Place("SH", "PD", "R1")))
-LEFT = KnownStaff(name="李强", left=True)
 
 
 async def put(*given: dict[str, Any], at: datetime = AT, by: Actor = BY) -> Applied:
@@ -51,46 +47,6 @@ def rep(code: str, **fields: Any) -> dict[str, Any]:
 async def there(db: str) -> Places:
     """Give the places, in the empty database."""
     return await planted(AT)
-
-
-@pytest.mark.parametrize(
-    ("known", "given", "after"),
-    [
-        (None, {"name": " 李  强 "}, KnownStaff(name="李 强")),
-        (None, {"name": "李强", "left": True}, LEFT),
-        (None, {"name": "李强", "role": None}, KnownStaff(name="李强")),
-        (None, {"name": "李强", "role": "rep", "plant_code": "SH", "office_code": "PD", "route_code": "R1"}, KNOWN),
-        (None, {}, RowFault("name", "missing_field")),
-        (None, {"name": "李强", "role": "rep"}, RowFault("plant_code", "missing_field")),
-        (None, {"name": "李强", "plant_code": "SH"}, RowFault("role", "missing_field")),
-        (None, {"name": "李强", "successor_code": "b"}, RowFault("successor_code", "out_of_range")),
-        (None, {"name": "李强", "successor_code": None, "office_code": None}, KnownStaff(name="李强")),
-        (KNOWN, {}, KNOWN),
-        (KNOWN, {"left": False}, KNOWN),
-        (KNOWN, {"role": "supervisor"}, KnownStaff(name="李强", held=Held("supervisor", Place("SH", "PD", "R1")))),
-        (KNOWN, {"role": None, "plant_code": "NJ"}, KnownStaff(name="李强")),
-        (KNOWN, {"plant_code": "NJ"}, KnownStaff(name="李强", held=Held("rep", Place("NJ", None, None)))),
-        (KNOWN, {"office_code": "XH"}, KnownStaff(name="李强", held=Held("rep", Place("SH", "XH", None)))),
-        (KNOWN, {"office_code": None}, KnownStaff(name="李强", held=Held("rep", Place("SH", None, None)))),
-        (KNOWN, {"route_code": "R2"}, KnownStaff(name="李强", held=Held("rep", Place("SH", "PD", "R2")))),
-        (KNOWN, {"plant_code": "SH", "office_code": "PD"}, KNOWN),
-        (KNOWN, {"left": True, "successor_code": "b", "role": "rep", "plant_code": "NJ"}, LEFT),
-        (KNOWN, {"left": False, "successor_code": "b"}, RowFault("successor_code", "out_of_range")),
-        (LEFT, {"name": "李小强"}, KnownStaff(name="李小强", left=True)),
-        (LEFT, {"role": None}, LEFT),
-        (LEFT, {"role": "rep", "plant_code": "SH"}, RowFault("left", "staff_left")),
-        (LEFT, {"left": False}, KnownStaff(name="李强")),
-        (
-            LEFT,
-            {"left": False, "role": "rep", "plant_code": "SH"},
-            KnownStaff(name="李强", held=Held("rep", Place("SH", None, None))),
-        ),
-    ],
-)
-def test_a_row_merges_into_what_is_known(
-    known: KnownStaff | None, given: dict[str, Any], after: KnownStaff | RowFault
-) -> None:
-    assert pure.merge(known, msgspec.convert({"code": "a"} | given, StaffRow)) == after
 
 
 async def test_new_staff_come_with_their_grant_and_without_a_password(db: str, there: Places) -> None:
@@ -270,30 +226,6 @@ async def test_a_successor_may_come_with_the_same_call(db: str, there: Places) -
     assert applied == Applied(1, 1, 1, [])
     both = {"code": "S3", "left": True, "successor_code": "S4"}, rep("S4", left=True)
     assert (await put(*both, at=LAST)).rejected == [RejectedRow(0, "successor_code", "successor_wrong")]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"code": ""},
-        {"code": "a b"},
-        {"code": "工号"},
-        {"code": "a\n"},
-        {"code": "a" * 33},
-        {"name": None},
-        {"name": " "},
-        {"role": "admin"},
-        {"role": ""},
-        {"plant_code": None},
-        {"left": None},
-        {"left": 1},
-        {"successor_code": "a b"},
-        {"surprise": 1},
-    ],
-)
-def test_what_a_row_cannot_say(wrong: dict[str, Any]) -> None:
-    with pytest.raises(msgspec.ValidationError):
-        msgspec.convert({"code": "a"} | wrong, StaffRow)
 
 
 async def test_somebody_taken_in_meanwhile_is_judged_anew(
