@@ -56,19 +56,20 @@ class SfaDoor:
             raise TokenMissing
         address = caller_address(request, context)
         try:
-            return await _named(token, context, at)
-        except (SfaTokenInvalid, SfaTokenExpired, RepUnknown):
-            context.limits.take(GUESSES, address)
-            await forms.note_refusal(request, context, Actor("nobody", address, ""), "sfa_token.refused", at)
+            claims = await context.sfa_tokens.read(token, at)
+        except (SfaTokenInvalid, SfaTokenExpired):
+            await _note(request, context, address, at)
             raise
+        staff = await people.by_code(claims.staff_code, at)
+        if staff is None or not staff.roles & set(VISITING):
+            await _note(request, context, claims.staff_code, at)
+            raise RepUnknown
+        return staff
 
 
-async def _named(token: str, context: Context, at: datetime) -> Staff:
-    claims = await context.sfa_tokens.read(token, at)
-    staff = await people.by_code(claims.staff_code, at)
-    if staff is None or not staff.roles & set(VISITING):
-        raise RepUnknown
-    return staff
+async def _note(request: Request, context: Context, who: str, at: datetime) -> None:
+    context.limits.take(GUESSES, who)
+    await forms.note_refusal(request, context, Actor("nobody", who, ""), "sfa_token.refused", at)
 
 
 class WantedCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
