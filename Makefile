@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser lint bench bench-scale soak migration lock clean
+.PHONY: help run test test-browser pictures lint bench bench-scale soak migration lock clean
 
 help: ## list what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ test-browser: $(VENV)/.installed-dev ## run the browser's tests; needs chromium 
 	@command -v chromium >/dev/null || { \
 	  echo "chromium is missing; on Debian: apt-get install chromium fonts-wqy-microhei" >&2; exit 1; }
 	@$(BIN)/python -m pytest -m browser
+
+pictures: $(VENV)/.installed-dev ## take the guides' pictures of staff pages anew; needs what test-browser needs
+	@LEKETONG_PICTURES=1 $(BIN)/python -m pytest -m browser tests/browser/test_console.py
 
 lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check .
