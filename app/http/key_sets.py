@@ -21,6 +21,8 @@ KEYS_MAX = 20
 FRESH_SECONDS = 600.0
 UNKNOWN_AGAIN_SECONDS = 30.0
 """A token with a key id that we do not know makes us look again, but no storm of such tokens more often than this."""
+FAILED_AGAIN_SECONDS = 5.0
+"""After a look, whatever came of it, the next one has to wait so long."""
 KEPT_SECONDS = 24 * 3600.0
 RSA_BITS_MIN = 2048
 LOG = logs.get("sfa")
@@ -108,15 +110,18 @@ class KeySet:
         return now - max(self._read_at, self._tried_at) >= patience
 
     async def _look(self) -> None:
-        if self._clock() - self._tried_at < 1:
+        if self._clock() - self._tried_at < FAILED_AGAIN_SECONDS:
             return
-        self._tried_at = self._clock()
         try:
-            self._keys = read_keys(await self._text())
+            async with asyncio.timeout(FETCH_SECONDS_MAX):
+                text = await self._text()
+            self._keys = read_keys(text)
             self._read_at = self._clock()
         except (OSError, ValueError, httpx.HTTPError) as fault:
             # An address may carry a name and a password: only the kind of the fault is told.
             LOG.warning("SFA keys not read", fault=type(fault).__name__)
+        # Counted from its end: those who have waited for it do not each look again.
+        self._tried_at = self._clock()
 
     async def _text(self) -> bytes:
         if self._source is None:

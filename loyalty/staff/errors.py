@@ -43,6 +43,14 @@ class RoleUnknown(Invalid):
     sentence = "请从列出的角色里选一个。"
 
 
+class RoleFromAbove(Forbidden):
+    """Administrators and checkers of a part are made by somebody above it."""
+
+    code = "role_from_above"
+    title = "这个角色要由上级来给"
+    sentence = "管理员和复核员由上级管理员授予，这样更稳妥。"
+
+
 class GrantExists(Conflict):
     """The person has the role at this node for some of this time."""
 
@@ -80,7 +88,7 @@ class OutOfReach(Forbidden):
 
     code = "out_of_reach"
     title = "超出您的管理范围"
-    sentence = "TA 还有您管理范围之外的权限，请上级管理员操作。"
+    sentence = "其中有您管理范围之外的权限或门店，请上级来操作。"
 
 
 class SuccessorWrong(Invalid):
@@ -88,7 +96,7 @@ class SuccessorWrong(Invalid):
 
     code = "successor_wrong"
     title = "接手人不合适"
-    sentence = "请选另一位在职的业务员来接手。"
+    sentence = "请选另一位在职、范围包含这些门店的业务员。"
 
 
 class LoginRefused(Forbidden):

@@ -1,5 +1,6 @@
 """Grants: a role at a node, from when until when."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
@@ -17,15 +18,17 @@ from loyalty.staff.errors import (
     GrantUnknown,
     OutOfReach,
     OwnGrants,
+    RoleFromAbove,
     RoleUnknown,
     StaffLeft,
 )
-from loyalty.staff.models import StaffGrant
+from loyalty.staff.models import StaffGrant, StaffMember
 from loyalty.staff.people import Profile, Staff
 from loyalty.staff.rules import Role
 
 SHOWN_MAX = 100
 ADMIN: tuple[Role, ...] = ("admin",)
+FROM_ABOVE: tuple[Role, ...] = ("admin", "checker")
 
 
 class KeptGrant(msgspec.Struct, frozen=True):
@@ -41,9 +44,9 @@ class KeptGrant(msgspec.Struct, frozen=True):
     granted_by: str
 
 
-async def of(staff_id: int) -> list[KeptGrant]:
-    """List grants of a staff member, the latest first, at most SHOWN_MAX. Needs a reader."""
-    return [KeptGrant(**row) for row in await queries.grants(staff_id, SHOWN_MAX)]
+async def of(staff_id: int, reach: Sequence[int]) -> list[KeptGrant]:
+    """List grants of a staff member within reach, the latest first, at most SHOWN_MAX. Needs a reader."""
+    return [KeptGrant(**row) for row in await queries.grants(staff_id, reach, SHOWN_MAX)]
 
 
 async def hire(
@@ -58,8 +61,8 @@ async def hire(
     if until_at is not None and until_at <= at:
         raise GrantTimesWrong(field="until_at")
     async with transactions.begin():
-        await tree.read(node_id, admin.reach(ADMIN).node_ids)
-        staff_id = await people.enter(code, name, admin.actor, at)
+        await _require_say(role, node_id, admin)
+        staff_id = await people.enter(code, name, admin.actor, at, node_id)
         await give(staff_id, role, node_id, at, until_at, admin.actor, at)
     return staff_id
 
@@ -69,7 +72,7 @@ async def add(
 ) -> int:
     """Give a role at a node within the administrator's reach; return the grant's id. Entry verb.
 
-    Raises RoleUnknown, GrantTimesWrong, OwnGrants, StaffUnknown, StaffLeft, NodeUnknown, GrantExists.
+    Raises RoleUnknown, GrantTimesWrong, OwnGrants, StaffUnknown, StaffLeft, NodeUnknown, RoleFromAbove, GrantExists.
     """
     if role not in rules.ROLES:
         raise RoleUnknown(field="role")
@@ -81,8 +84,20 @@ async def add(
     async with transactions.begin():
         if (await people.read(staff_id, reach)).left_at is not None:
             raise StaffLeft
-        await tree.read(node_id, reach)
+        await _require_say(role, node_id, admin)
         return await give(staff_id, role, node_id, from_at, until_at, admin.actor, at)
+
+
+async def _require_say(role: Role, node_id: int, admin: Staff) -> None:
+    """Refuse a node out of reach, and a role that only somebody above may give.
+
+    Who checks others, or administers, is not made by their peer: else an administrator makes a second account of their
+    own and gives themselves, by it, what nobody may give themselves. At the root there is nobody above.
+    """
+    nodes = admin.reach(ADMIN).node_ids
+    await tree.read(node_id, nodes)
+    if role in FROM_ABOVE and node_id in nodes and not await tree.reaches_root(nodes):
+        raise RoleFromAbove(field="role")
 
 
 async def give(
@@ -146,6 +161,37 @@ async def end(grant_id: int, admin: Staff, reason: str, at: datetime) -> None:
                 )
             ]
         )
+
+
+async def bring_back(staff_id: int, admin: Staff, reason: str, at: datetime) -> None:
+    """Take somebody back who had left, without a role and without a password. Entry verb.
+
+    Raises ReasonMissing, StaffUnknown. Somebody who is here stays as they are.
+    """
+    reason = audit.required_reason(reason)
+    async with transactions.begin():
+        profile = await people.read(staff_id, admin.reach(ADMIN).node_ids)
+        if profile.left_at is None:
+            return
+        await StaffMember.filter(id=staff_id).update(left_at=None, password_hash=None, tries=0, locked_until=None)
+        await audit.record(
+            [
+                AuditEntry(
+                    at=at,
+                    actor=admin.actor,
+                    action="staff.returned",
+                    subject_kind="staff",
+                    subject_id=str(staff_id),
+                    reason=reason,
+                    node_id=await queries.home_node(staff_id),
+                )
+            ]
+        )
+
+
+async def reaches_whole(staff_id: int, admin: Staff, at: datetime) -> bool:
+    """Tell whether an administrator reaches every place where somebody has a role. Needs a reader."""
+    return not await queries.has_grant_outside(staff_id, admin.reach(ADMIN).node_ids, at)
 
 
 async def require_whole_reach(staff_id: int, admin: Staff, at: datetime) -> Profile:

@@ -8,7 +8,7 @@ import msgspec
 from loyalty import transactions
 from loyalty.organisation import audit
 from loyalty.organisation.audit import Actor, AuditEntry
-from loyalty.staff import grants, passwords, people, queries, rules
+from loyalty.staff import grants, locks, passwords, people, queries, rules
 from loyalty.staff.errors import (
     LoginLocked,
     LoginRefused,
@@ -57,7 +57,7 @@ async def log_in(code: str, password: str, address: str, device: str, at: dateti
     row = None
     if rules.STAFF_CODE.fullmatch(login) and len(password) <= rules.PASSWORD_LENGTH_MAX:
         async with transactions.begin():
-            row = await queries.take_try(login, at, rules.TRIES_MAX, rules.LOCKED_FOR)
+            row = await locks.take_try(login, at, rules.TRIES_MAX, rules.LOCKED_FOR)
             until = None if row is not None else await queries.locked_until(login, at)
         if until is not None:
             raise _locked(until, at)
@@ -90,7 +90,11 @@ async def log_in(code: str, password: str, address: str, device: str, at: dateti
             device=device[:DEVICE_LENGTH_MAX],
         )
         await audit.record(
-            [_entry("login.made", Actor("staff", str(row["id"]), row["name"]), row["id"], at, {"session": session.id})]
+            [
+                await _entry(
+                    "login.made", Actor("staff", str(row["id"]), row["name"]), row["id"], at, {"session": session.id}
+                )
+            ]
         )
     return LoggedIn(token, row["id"], row["password_is_temporary"])
 
@@ -108,6 +112,7 @@ async def _note_refusal(known: tuple[int, str] | None, login: str, address: str,
                     subject_id=subject,
                     # Somebody may have typed their password where the code belongs: what is no code is not kept.
                     after={"code": login} if known else None,
+                    node_id=await queries.home_node(known[0]) if known else None,
                 )
             ]
         )
@@ -154,7 +159,7 @@ async def end_session(session_id: int, staff: Staff, at: datetime) -> None:
         )
         if not ended:
             raise SessionUnknown
-        await audit.record([_entry("session.ended", staff.actor, staff.id, at, {"session": session_id})])
+        await audit.record([await _entry("session.ended", staff.actor, staff.id, at, {"session": session_id})])
 
 
 async def change_password(staff: Staff, current: str, new: str, at: datetime) -> None:
@@ -169,7 +174,7 @@ async def change_password(staff: Staff, current: str, new: str, at: datetime) ->
         # Looked at before a try is taken: who mistakes the form must not lock themselves out.
         raise PasswordSame(field="new")
     async with transactions.begin():
-        row = await queries.take_try(staff.code.lower(), at, rules.TRIES_MAX, rules.LOCKED_FOR)
+        row = await locks.take_try(staff.code.lower(), at, rules.TRIES_MAX, rules.LOCKED_FOR)
         until = None if row is not None else await queries.locked_until(staff.code.lower(), at)
     if row is None:
         raise _locked(until or at, at)
@@ -187,7 +192,7 @@ async def change_password(staff: Staff, current: str, new: str, at: datetime) ->
         if not changed:
             raise PasswordWrong(field="current")
         await queries.end_sessions([staff.id], at, staff.actor.text, but=staff.session_id)
-        await audit.record([_entry("password.changed", staff.actor, staff.id, at)])
+        await audit.record([await _entry("password.changed", staff.actor, staff.id, at)])
 
 
 async def reset_password(staff_id: int, admin: Staff, at: datetime) -> str:
@@ -214,7 +219,7 @@ async def set_password(staff_id: int, password: str, actor: Actor, at: datetime,
             password_hash=kept, password_changed_at=at, password_is_temporary=temporary, tries=0, locked_until=None
         )
         await queries.end_sessions([staff_id], at, actor.text)
-        await audit.record([_entry("password.reset", actor, staff_id, at)])
+        await audit.record([await _entry("password.reset", actor, staff_id, at)])
 
 
 async def unlock(staff_id: int, admin: Staff, at: datetime) -> None:
@@ -222,7 +227,7 @@ async def unlock(staff_id: int, admin: Staff, at: datetime) -> None:
     async with transactions.begin():
         await grants.require_whole_reach(staff_id, admin, at)
         await StaffMember.filter(id=staff_id).update(tries=0, locked_until=None)
-        await audit.record([_entry("login.unlocked", admin.actor, staff_id, at)])
+        await audit.record([await _entry("login.unlocked", admin.actor, staff_id, at)])
 
 
 async def end_all_sessions(staff_id: int, admin: Staff, at: datetime) -> int:
@@ -230,7 +235,7 @@ async def end_all_sessions(staff_id: int, admin: Staff, at: datetime) -> int:
     async with transactions.begin():
         await grants.require_whole_reach(staff_id, admin, at)
         ended = await queries.end_sessions([staff_id], at, admin.actor.text)
-        await audit.record([_entry("session.ended", admin.actor, staff_id, at, {"count": ended})])
+        await audit.record([await _entry("session.ended", admin.actor, staff_id, at, {"count": ended})])
     return ended
 
 
@@ -240,7 +245,15 @@ async def forget_old_sessions(at: datetime) -> int:
         return await queries.forget_sessions(at - SESSIONS_KEPT_FOR)
 
 
-def _entry(
+async def _entry(
     action: str, actor: Actor, staff_id: int, at: datetime, after: dict[str, object] | None = None
 ) -> AuditEntry:
-    return AuditEntry(at=at, actor=actor, action=action, subject_kind="staff", subject_id=str(staff_id), after=after)
+    return AuditEntry(
+        at=at,
+        actor=actor,
+        action=action,
+        subject_kind="staff",
+        subject_id=str(staff_id),
+        after=after,
+        node_id=await queries.home_node(staff_id),
+    )

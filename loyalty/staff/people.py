@@ -30,6 +30,8 @@ class Grant(msgspec.Struct, frozen=True):
     node_id: int
     node_kind: Kind
     node_name: str
+    at_root: bool = False
+    """Whether it counts in the whole organisation."""
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -125,7 +127,7 @@ def told(rows: Sequence[asyncpg.Record], session_id: int | None = None) -> Staff
         first["name"],
         first["password_is_temporary"],
         tuple(
-            Grant(row["grant_id"], row["role"], row["node_id"], row["node_kind"], row["node_name"])
+            Grant(row["grant_id"], row["role"], row["node_id"], row["node_kind"], row["node_name"], row["at_root"])
             for row in rows
             if row["grant_id"] is not None
         ),
@@ -196,8 +198,8 @@ async def add(code: str, name: str, actor: Actor, at: datetime) -> int:
         return await enter(code, name, actor, at)
 
 
-async def enter(code: str, name: str, actor: Actor, at: datetime) -> int:
-    """Take a staff member in. Set verb; as ``add``."""
+async def enter(code: str, name: str, actor: Actor, at: datetime, node_id: int | None = None) -> int:
+    """Take a staff member in. Set verb; as ``add``. ``node_id`` is where the audit tells of it."""
     name = " ".join(name.split())
     if not rules.STAFF_CODE.fullmatch(code):
         raise StaffCodeInvalid(field="code")
@@ -216,6 +218,7 @@ async def enter(code: str, name: str, actor: Actor, at: datetime) -> int:
                 subject_kind="staff",
                 subject_id=str(made.id),
                 after={"code": code, "name": name},
+                node_id=node_id,
             )
         ]
     )

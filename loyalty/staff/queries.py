@@ -14,7 +14,7 @@ _LIVE = "{g}.from_at <= {at} AND ({g}.until_at IS NULL OR {g}.until_at > {at})"
 
 _WITH_GRANTS = f"""
     SELECT m.id, m.code, m.name, m.password_is_temporary, g.id AS grant_id, g.role, g.node_id,
-           n.kind AS node_kind, n.name AS node_name
+           n.kind AS node_kind, n.name AS node_name, n.parent_id IS NULL AS at_root
       FROM staff m
       LEFT JOIN staff_grants g ON g.staff_id = m.id AND {_LIVE.format(g="g", at="$2")}
       LEFT JOIN organisation_nodes n ON n.id = g.node_id
@@ -39,28 +39,6 @@ async def session(token_hash: bytes, at: datetime, idle: timedelta) -> list[asyn
 async def by_login(login: str, at: datetime) -> list[asyncpg.Record]:
     """Read a staff member who is here, a row for each live grant, or one with nulls."""
     return await reading().fetch(f"{_WITH_GRANTS} WHERE m.login = $1 AND m.left_at IS NULL ORDER BY g.id", login, at)
-
-
-async def take_try(login: str, at: datetime, tries_max: int, locked_for: timedelta) -> asyncpg.Record | None:
-    """Take one of a staff member's tries before their password is looked at; None when they are locked or not there.
-
-    The last one locks at once, so that however many ask at the same time, no more passwords than that are looked at.
-    """
-    return await writing().fetchrow(
-        """
-        UPDATE staff SET tries = t.tries, locked_until = CASE WHEN t.tries >= $3 THEN $2 + $4::interval END
-          FROM (SELECT id, CASE WHEN locked_until IS NULL THEN tries + 1 ELSE 1 END AS tries FROM staff
-                 WHERE login = $1 AND left_at IS NULL AND (locked_until IS NULL OR locked_until <= $2)
-                   FOR NO KEY UPDATE) t
-         WHERE staff.id = t.id
-        RETURNING staff.id, code, name, password_hash, password_is_temporary,
-                  password_changed_at, staff.tries, locked_until
-        """,
-        login,
-        at,
-        tries_max,
-        locked_for,
-    )
 
 
 async def locked_until(login: str, at: datetime) -> datetime | None:
@@ -152,16 +130,18 @@ async def find(
     )
 
 
-async def grants(staff_id: int, limit: int) -> list[asyncpg.Record]:
-    """List a staff member's grants, present, coming and past, the latest first."""
+async def grants(staff_id: int, reach: Sequence[int], limit: int) -> list[asyncpg.Record]:
+    """List a staff member's grants at or below ``reach``, present, coming and past, the latest first."""
     return await reading().fetch(
-        """
+        f"""
         SELECT g.id, g.role, g.node_id, n.kind AS node_kind, n.name AS node_name, g.from_at, g.until_at, g.granted_by
           FROM staff_grants g JOIN organisation_nodes n ON n.id = g.node_id
-         WHERE g.staff_id = $1 ORDER BY g.from_at DESC, g.id DESC LIMIT $2
+         WHERE g.staff_id = $1 AND g.node_id IN ({below("$3::bigint[]")})
+         ORDER BY g.from_at DESC, g.id DESC LIMIT $2
         """,
         staff_id,
         limit,
+        reach,
     )
 
 
@@ -205,17 +185,21 @@ async def with_role(
     )
 
 
+async def home_node(staff_id: int) -> int | None:
+    """Tell where a staff member works, for the audit: the node of a role that has not ended, else of the last one."""
+    found = await reading().fetchval(
+        """
+        SELECT node_id FROM staff_grants WHERE staff_id = $1
+         ORDER BY until_at IS NULL DESC, until_at DESC, id LIMIT 1
+        """,
+        staff_id,
+    )
+    return None if found is None else int(found)
+
+
 async def names(ids: Sequence[int]) -> list[asyncpg.Record]:
     """Read the names of staff by id."""
     return await reading().fetch("SELECT id, name FROM staff WHERE id = ANY ($1::bigint[])", ids)
-
-
-async def find_codes(logins: Sequence[str]) -> list[asyncpg.Record]:
-    """Read staff by login and lock them, in id order; columns id, login, code, name, left_at."""
-    return await writing().fetch(
-        "SELECT id, login, code, name, left_at FROM staff WHERE login = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE",
-        logins,
-    )
 
 
 async def open_grants(staff_ids: Sequence[int], at: datetime) -> list[asyncpg.Record]:

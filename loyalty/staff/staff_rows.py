@@ -119,7 +119,7 @@ async def open_grants(staff_ids: Sequence[int], at: datetime) -> Grants:
 
 
 def known_by(source: str, row: asyncpg.Record, grants: Grants) -> KnownStaff:
-    """Tell how a source knows somebody, from a row of ``queries.find_codes``."""
+    """Tell how a source knows somebody, from a row of ``locks.find_codes``."""
     held = None
     theirs = grants.get(row["id"], ())
     for one in theirs:

@@ -12,7 +12,7 @@ from loyalty.errors import Overloaded
 from loyalty.organisation import rules as key_rules
 from loyalty.organisation import system_keys
 from loyalty.organisation.models import SystemKey
-from loyalty.staff import logins, passwords, queries, rules
+from loyalty.staff import locks, logins, passwords, rules
 from loyalty.staff.errors import LoginLocked, LoginRefused
 from loyalty.staff.people import Staff
 from loyalty.transactions import reading
@@ -70,7 +70,7 @@ async def test_without_the_try_taken_first_the_storm_is_looked_at(db: str, monke
             login,
         )
 
-    monkeypatch.setattr(queries, "take_try", only_read)
+    monkeypatch.setattr(locks, "take_try", only_read)
     looked, answers = await storm(monkeypatch, ["wrong password"] * STORM)
     assert looked == answers[LoginRefused] > rules.TRIES_MAX
     assert looked + answers[Overloaded] == STORM

@@ -14,6 +14,7 @@ from loyalty.staff.errors import (
     GrantUnknown,
     OutOfReach,
     OwnGrants,
+    RoleFromAbove,
     RoleUnknown,
     StaffCodeTaken,
     StaffLeft,
@@ -54,7 +55,7 @@ async def test_a_role_is_given_and_counts_at_once(db: str, there: Places, boss: 
     made = await grants.add(rep.id, "supervisor", there.shanghai, AT, AT + DAY, boss, AT)
     assert (await again("rep1", AT)).roles == {"rep", "supervisor"}
     async with transactions.reader():
-        assert await grants.of(rep.id) == [
+        assert await grants.of(rep.id, [there.root]) == [
             KeptGrant(made, "supervisor", there.shanghai, "plant", "上海工厂", AT, AT + DAY, f"staff:{boss.id}"),
             KeptGrant(made - 1, "rep", there.pudong, "office", "浦东营业所", AT - BEFORE, None, "command:tests"),
         ]
@@ -102,7 +103,7 @@ async def test_a_coming_grant_counts_when_its_time_has_come(there: Places, boss:
     await grants.end(coming, boss, "不需要了", AT + SECOND)
     assert (await again("rep1", AT + 2 * DAY)).roles == {"rep"}
     async with transactions.reader():
-        assert (await grants.of(rep.id))[0].until_at == AT + DAY
+        assert (await grants.of(rep.id, [there.root]))[0].until_at == AT + DAY
 
 
 @pytest.mark.parametrize(
@@ -230,3 +231,34 @@ async def test_only_the_role_of_administrator_gives_reach(db: str, there: Places
         await grants.end(rep.grants[0].id, lead, "越权", AT)
     assert await rows.picture(db) == before
     assert await people.by_code("new1", AT) is None
+
+
+async def test_administrators_and_checkers_of_a_part_are_made_from_above(
+    db: str, there: Places, boss: Staff, plant_boss: Staff
+) -> None:
+    puppet = await staff("puppet", "operator", there.shanghai, AT)
+    before = await rows.picture(db)
+    for role in ("admin", "checker"):
+        with pytest.raises(RoleFromAbove):
+            await grants.add(puppet.id, role, there.shanghai, AT, None, plant_boss, AT)
+        with pytest.raises(RoleFromAbove):
+            await grants.hire("puppet2", "分身", role, there.shanghai, None, plant_boss, AT)
+    assert await rows.picture(db) == before
+    await grants.add(puppet.id, "admin", there.pudong, AT, None, plant_boss, AT)
+    await grants.add(puppet.id, "checker", there.shanghai, AT, None, boss, AT)
+    assert (await again("puppet", AT)).roles == {"operator", "admin", "checker"}
+
+
+async def test_who_had_left_comes_back_without_a_role_or_a_password(db: str, there: Places, boss: Staff) -> None:
+    await staff("rep1", "rep", there.pudong, AT)
+    (rep_id,) = (await rows.fetch(db, "SELECT id FROM staff WHERE code = 'rep1'"))[0]
+    await rows.execute(db, "UPDATE staff SET left_at = $1, password_hash = 'old' WHERE code = 'rep1'", AT)
+    await rows.execute(db, "UPDATE staff_grants SET until_at = $1 WHERE staff_id = $2", AT, rep_id)
+    with pytest.raises(ReasonMissing):
+        await grants.bring_back(int(str(rep_id)), boss, "", AT)
+    await grants.bring_back(int(str(rep_id)), boss, "又回来了", AT)
+    assert (await again("rep1", AT)).grants == ()
+    assert await rows.fetch(db, "SELECT left_at, password_hash FROM staff WHERE id = $1", rep_id) == [(None, None)]
+    assert await rows.fetch(db, "SELECT action, reason FROM audit_entries ORDER BY id DESC LIMIT 1") == [
+        ("staff.returned", "又回来了")
+    ]

@@ -14,6 +14,7 @@ from loyalty.errors import TryAgain
 from loyalty.organisation.audit import Actor
 from loyalty.rows import Applied, RejectedRow
 from loyalty.staff import grants as staff_grants
+from loyalty.staff import locks as staff_locks
 from loyalty.staff import queries as staff_queries
 from loyalty.staff.staff_rows import StaffRow
 from tests import factories, rows
@@ -237,7 +238,7 @@ async def test_somebody_taken_in_meanwhile_is_judged_anew(
     async def blind(_logins: object) -> list[object]:
         return []
 
-    monkeypatch.setattr(staff_queries, "find_codes", blind)
+    monkeypatch.setattr(staff_locks, "find_codes", blind)
     with pytest.raises(TryAgain):
         await put(rep("S0"), rep("S1"))
     assert await picture(db) == before
@@ -247,7 +248,7 @@ async def test_many_take_no_more_statements_than_one(
     db: str, there: Places, data_keys: DataKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    for module in (queries, staff_queries):
+    for module in (queries, staff_queries, staff_locks):
         for name, found in list(vars(module).items()):
             if callable(found) and getattr(found, "__module__", "") == module.__name__ and name.islower():
 

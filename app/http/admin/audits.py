@@ -39,6 +39,7 @@ AREAS = (
     ("switch", "功能开关"),
     ("binding", "门店绑定"),
     ("assignments", "工作交接"),
+    ("list", "导出"),
     ("form", "可疑表单"),
     ("page", "越权访问"),
     ("sfa_token", "SFA 令牌"),
@@ -70,7 +71,7 @@ async def list_entries(visit: Visit) -> Answer:
             id="audit",
             title="操作记录",
             columns=COLUMNS,
-            row=lambda one: _row(one, names),
+            row=lambda one: _row(one, names, visit),
             fetch=fetch,
             empty=Empty("还没有记录", "有人改了东西，这里马上就能看到。"),
             search="人、对象、原因或内容",
@@ -91,19 +92,22 @@ async def _names(entries: Sequence[KeptEntry]) -> dict[tuple[str, str], str]:
     return {("node", str(number)): name for number, name in nodes.items()} | of_staff | features
 
 
-def _row(entry: KeptEntry, names: dict[tuple[str, str], str]) -> tuple[Cell, ...]:
+def _row(entry: KeptEntry, names: dict[tuple[str, str], str], visit: Visit) -> tuple[Cell, ...]:
     subject = names.get((entry.subject_kind, entry.subject_id), entry.subject_id)
     return (
         Cell(f"{entry.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"),
         Cell(actor_of(entry)),
         Cell(words.ACTIONS.get(entry.action, entry.action), tone=TONES.get(entry.action)),
-        Cell(f"{words.SUBJECTS.get(entry.subject_kind, entry.subject_kind)} {subject}".strip(), _href(entry)),
+        Cell(f"{words.SUBJECTS.get(entry.subject_kind, entry.subject_kind)} {subject}".strip(), _href(entry, visit)),
         Cell(change_of(entry) or "—"),
         Cell(entry.reason or "—"),
     )
 
 
-def _href(entry: KeptEntry) -> str | None:
+def _href(entry: KeptEntry, visit: Visit) -> str | None:
+    # A link that the reader may not open would have them noted as somebody who tried.
+    if entry.subject_kind != "outlet" and "admin" not in visit.staff.roles:
+        return None
     path = {
         "staff": "/admin/staff/",
         "node": "/admin/organisation/",

@@ -8,7 +8,7 @@ from app.http.console import words
 from app.http.console.components import Action, Cell, Column, Dialog, Empty, Fact, Field, Form, Table, with_errors
 from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
-from app.http.console.paths import int_id
+from app.http.console.paths import chosen_id, int_id
 from app.http.console.stories import moment_of
 from loyalty import transactions
 from loyalty.customers.territory import moves
@@ -211,7 +211,7 @@ async def add_child(visit: Visit) -> Answer:
 async def move_node(visit: Visit) -> Answer:
     """Hang a node under another."""
     node = await _node(visit)
-    parent_id = int_id(visit.field("parent_id") or "0")
+    parent_id = chosen_id(visit.field("parent_id"), "parent_id")
     try:
         await moves.move_node(
             node.id, parent_id, visit.reach.node_ids, visit.staff.actor, visit.field("reason"), visit.at

@@ -20,7 +20,7 @@ from app.http.console.components import (
 from app.http.console.forms import fault_of
 from app.http.console.lists import Listing
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
-from app.http.console.paths import day_start, int_id
+from app.http.console.paths import chosen_id, day_start
 from app.http.console.tables import TableQuery
 from loyalty import transactions
 from loyalty.clock import business_date
@@ -157,7 +157,7 @@ async def add_staff(visit: Visit) -> Answer:
             visit.field("code"),
             visit.field("name"),
             cast(Role, visit.field("role")),
-            int_id(visit.field("node_id")),
+            chosen_id(visit.field("node_id"), "node_id"),
             end_of(visit.field("until_on")),
             visit.staff,
             visit.at,

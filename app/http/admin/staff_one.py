@@ -10,7 +10,7 @@ from app.http.console import words
 from app.http.console.components import Action, Dialog, Fact, Field, Form, Tone, with_errors
 from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
-from app.http.console.paths import int_id
+from app.http.console.paths import chosen_id, int_id
 from app.http.console.stories import moment_of
 from loyalty import transactions
 from loyalty.customers.territory import assignments
@@ -35,7 +35,8 @@ async def _shown(visit: Visit, staff_id: int, grant_form: Form | None = None, st
     reach = visit.reach.node_ids
     async with transactions.reader():
         profile = await people.read(staff_id, reach)
-        held = await grants.of(staff_id)
+        held = await grants.of(staff_id, reach)
+        is_mine = await grants.reaches_whole(staff_id, visit.staff, visit.at)
         story = await audit.search(reach, AuditSearch(subject_kind="staff", subject_id=str(staff_id)), 0, STORY_MAX)
         outlets = (await assignments.counts([staff_id], visit.at)).get(staff_id, 0)
         others = [one for one in await people.choices(reach, ("rep",), "", visit.at) if one.id != staff_id]
@@ -53,12 +54,13 @@ async def _shown(visit: Visit, staff_id: int, grant_form: Form | None = None, st
                 Fact("状态", state, tone),
                 Fact("负责门店", f"{outlets} 家"),
                 Fact("登录着的设备", f"{len(sessions)} 台"),
-                Fact("密码", _passwordstate_of(profile)),
+                Fact("密码", _password_state(profile)),
             ),
-            "grants": [(one, *_grantstate_of(one, visit.at)) for one in held],
+            "grants": [(one, *_grant_state(one, visit.at)) for one in held],
             "role_words": words.ROLES,
             "kind_words": words.KINDS,
-            "actions": _actions(visit, profile, locked=locked),
+            "actions": _actions(visit, profile, locked=locked) if is_mine else (),
+            "is_mine": is_mine,
             "dialogs": _dialogs(profile, outlets, successors, held, visit.at),
             "grant_form": grant_form
             or Form(
@@ -75,21 +77,23 @@ async def _shown(visit: Visit, staff_id: int, grant_form: Form | None = None, st
     )
 
 
-def _passwordstate_of(profile: Profile) -> str:
+def _password_state(profile: Profile) -> str:
     if not profile.has_password:
         return "还没设置"
     return "临时密码，等 TA 登录后更换" if profile.password_is_temporary else "本人设置的"
 
 
-def _grantstate_of(one: KeptGrant, at: datetime) -> tuple[str, Tone]:
+def _grant_state(one: KeptGrant, at: datetime) -> tuple[str, Tone]:
     if is_live(one.from_at, one.until_at, at):
         return "有效", "good"
     return ("未开始", "info") if one.from_at > at else ("已结束", "quiet")
 
 
 def _actions(visit: Visit, profile: Profile, *, locked: bool) -> tuple[Action, ...]:
-    if profile.left_at is not None or profile.id == visit.staff.id:
+    if profile.id == visit.staff.id:
         return ()
+    if profile.left_at is not None:
+        return (Action("恢复在职", dialog="return", tone="plain"),)
     unlock = (Action("解锁", dialog="unlock"),) if locked else ()
     return (
         *unlock,
@@ -141,6 +145,12 @@ def _dialogs(
             "所有角色和登录马上结束，做过的事都会保留。",
             Form(f"{path}/leave", (*((handing,) if outlets else ()), reason), "办理离职", "danger", id="leave-form"),
         ),
+        Dialog(
+            "return",
+            f"恢复{profile.name}在职",
+            "工号和历史都在，角色和密码要重新给。",
+            Form(f"{path}/return", (reason,), "恢复在职", id="return-form"),
+        ),
         *ends,
     )
 
@@ -161,7 +171,7 @@ async def add_grant(visit: Visit) -> Answer:
         await grants.add(
             staff_id,
             cast(Role, visit.field("role")),
-            int_id(visit.field("node_id")),
+            chosen_id(visit.field("node_id"), "node_id"),
             visit.at,
             end_of(visit.field("until_on")),
             visit.staff,
@@ -219,9 +229,20 @@ async def leave(visit: Visit) -> Answer:
     staff_id = int_id(visit.params["id"])
     successor = visit.field("successor_id")
     await assignments.leave(
-        staff_id, int_id(successor) if successor else None, visit.staff, visit.field("reason"), visit.at
+        staff_id,
+        chosen_id(successor, "successor_id") if successor else None,
+        visit.staff,
+        visit.field("reason"),
+        visit.at,
     )
     return Redirect(f"/admin/staff/{staff_id}", "staff_left")
+
+
+async def bring_back(visit: Visit) -> Answer:
+    """Take somebody back who had left."""
+    staff_id = int_id(visit.params["id"])
+    await grants.bring_back(staff_id, visit.staff, visit.field("reason"), visit.at)
+    return Redirect(f"/admin/staff/{staff_id}", "staff_returned")
 
 
 PAGES = (
@@ -232,4 +253,5 @@ PAGES = (
     Page("POST", "/staff/{id}/unlock", unlock, ADMIN),
     Page("POST", "/staff/{id}/sessions/end", end_sessions, ADMIN),
     Page("POST", "/staff/{id}/leave", leave, ADMIN),
+    Page("POST", "/staff/{id}/return", bring_back, ADMIN),
 )

@@ -1,7 +1,7 @@
 """Feature switches: who sees what, off at once when something is wrong, and what nobody uses."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from app.http import errors
 from app.http.admin.staff import ADMIN
@@ -213,7 +213,7 @@ def _listed(text: str) -> tuple[str, ...]:
 def _bps(text: str) -> int:
     try:
         share = Decimal(text or "x") * 100
-    except InvalidOperation:
+    except ArithmeticError:
         raise PercentWrong(field="percent") from None
     if not share.is_finite() or share != share.to_integral_value():
         raise PercentWrong(field="percent")

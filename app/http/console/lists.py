@@ -8,6 +8,8 @@ from app.http.console import tables
 from app.http.console.components import Action, Cell, Column, Empty, Filter, Table
 from app.http.console.pages import Answer, Download, View, Visit
 from app.http.console.tables import EXPORT_MAX, PAGE_SIZE, TableQuery
+from loyalty.organisation import audit
+from loyalty.organisation.audit import AuditEntry
 from loyalty.switches.errors import FeatureOff
 
 Item = TypeVar("Item")
@@ -47,6 +49,7 @@ async def show(visit: Visit, listing: Listing[Item]) -> Answer:
             raise FeatureOff
         board.used("console_export", visit.at)
         items = await listing.fetch(state, 0, EXPORT_MAX)
+        await _note_export(visit, listing.id, state, len(items))
         return Download(
             tables.csv(listing.columns, (listing.row(item) for item in items)),
             f"{listing.title}-{visit.at:%Y%m%d}.csv",
@@ -73,6 +76,22 @@ async def show(visit: Visit, listing: Listing[Item]) -> Answer:
     context = {"table": table, "actions": listing.actions, "intro": listing.intro, **listing.context}
     template = "console/table_part.html" if visit.wants_part == listing.id else listing.template
     return View(template, listing.title, context, crumbs=listing.crumbs)
+
+
+async def _note_export(visit: Visit, list_id: str, state: TableQuery, rows: int) -> None:
+    """Keep in the audit who took what out of the house."""
+    nodes = visit.reach.node_ids or visit.reach.rep_node_ids
+    await audit.note(
+        AuditEntry(
+            at=visit.at,
+            actor=visit.staff.actor,
+            action="list.exported",
+            subject_kind="list",
+            subject_id=list_id,
+            after={"q": state.q, **state.filters, "rows": rows},
+            node_id=nodes[0] if nodes else None,
+        )
+    )
 
 
 def order_of(state: TableQuery) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from app.http.console.components import NavArea, NavItem
+from loyalty.staff.people import Staff
 from loyalty.staff.rules import ROLES, Role
 
 
@@ -16,24 +17,26 @@ class Entry:
     href: str
     icon: str
     roles: tuple[Role, ...] = ROLES
+    whole: bool = False
+    """Whether it is about the whole house, and only for roles that count in all of it."""
 
 
-LOOKING = ("admin", "plant_lead", "operator", "marketer", "checker", "rep", "supervisor")
 ENTRIES: tuple[Entry, ...] = (
     Entry("今天", "总览", "/", "home"),
     Entry("客户", "门店", "/outlets", "shop"),
     Entry("客户", "业务员", "/ops/reps", "truck", ("admin", "plant_lead", "supervisor")),
     Entry("管理", "同事和授权", "/admin/staff", "people", ("admin",)),
     Entry("管理", "组织", "/admin/organisation", "tree", ("admin",)),
-    Entry("管理", "功能开关", "/admin/switches", "switch", ("admin",)),
-    Entry("管理", "系统密钥", "/admin/keys", "key", ("admin",)),
+    Entry("管理", "功能开关", "/admin/switches", "switch", ("admin",), whole=True),
+    Entry("管理", "系统密钥", "/admin/keys", "key", ("admin",), whole=True),
     Entry("管理", "操作记录", "/admin/audit", "list", ("admin", "plant_lead")),
 )
 
 
-def areas(roles: Collection[Role], path: str) -> tuple[NavArea, ...]:
+def areas(staff: Staff, path: str) -> tuple[NavArea, ...]:
     """Give the navigation for somebody with these roles, the entry of ``path`` marked as current."""
-    seen = [entry for entry in ENTRIES if set(entry.roles) & set(roles) or set(entry.roles) == set(ROLES)]
+    everywhere = {grant.role for grant in staff.grants if grant.at_root}
+    seen = [entry for entry in ENTRIES if _opens(entry, staff.roles, everywhere)]
     here = max((entry.href for entry in seen if _holds(entry.href, path)), key=len, default="")
     names = list(dict.fromkeys(entry.area for entry in seen))
     return tuple(
@@ -47,6 +50,12 @@ def areas(roles: Collection[Role], path: str) -> tuple[NavArea, ...]:
         )
         for name in names
     )
+
+
+def _opens(entry: Entry, roles: Collection[Role], everywhere: Collection[Role]) -> bool:
+    if entry.whole:
+        return bool(set(entry.roles) & set(everywhere))
+    return entry.roles == ROLES or bool(set(entry.roles) & set(roles))
 
 
 def _holds(href: str, path: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from sanic import HTTPResponse, Request, Sanic
@@ -174,17 +174,27 @@ def _respond(page: Page) -> Callable[[Request, dict[str, str]], Awaitable[HTTPRe
             page=page,
             staff=staff,
             params=params,
-            # Sanic's own mapping gives the first value where a mapping of lists would give the list.
-            query=dict(request.get_args(keep_blank_values=True)),
+            query=_query(request),
             form=form,
             at=at,
             address=caller_address(request, context),
             page_path=request.path,
             wants_part=request.headers.get("hx-target", "") if "hx-request" in request.headers else "",
         )
-        return _answered(request, await page.call(visit), staff, at)
+        try:
+            answer = await page.call(visit)
+        except RoleMissing:
+            await forms.note_refusal(request, context, staff.actor, "page.refused", at)
+            raise
+        return _answered(request, answer, staff, at)
 
     return respond
+
+
+def _query(request: Request) -> dict[str, list[str]]:
+    # Sanic's own mapping gives the first value where a mapping of lists would give the list. PostgreSQL keeps no NUL.
+    given = dict(request.get_args(keep_blank_values=True))
+    return {name: [value.replace("\0", "") for value in values] for name, values in given.items()}
 
 
 async def _staff(request: Request, at: datetime) -> Staff:
@@ -224,7 +234,7 @@ def frame(request: Request, staff: Staff | None, at: datetime) -> dict[str, Any]
     said = words.DONE.get(request.args.get("done", "")) if request.query_string else None
     return {
         "me": None if staff is None else Me(staff.name, "、".join(words.ROLES[role] for role in sorted(staff.roles))),
-        "nav": () if staff is None else navigation.areas(staff.roles, request.path),
+        "nav": () if staff is None else navigation.areas(staff, request.path),
         "csrf": cookies.form_token(config.secret_keys[0], cookie) if cookie else "",
         "toast": None if said is None else Toast(said),
         "demo": config.demo,
@@ -248,6 +258,14 @@ def redirected(request: Request, path: str) -> HTTPResponse:
     if "hx-request" in request.headers:
         return HTTPResponse(None, 204, headers | {"hx-redirect": path})
     return HTTPResponse(None, 303, headers | {"location": path})
+
+
+def _back(request: Request) -> str | None:
+    """Give where a form was sent from, so that nobody is left standing on a refusal."""
+    sent_from = urlsplit(request.headers.get("referer", ""))
+    if request.method != "POST" or sent_from.netloc != request.headers.get("host", "") or not sent_from.path:
+        return None
+    return quote(sent_from.path, safe="/%") + (f"?{sent_from.query}" if sent_from.query else "")
 
 
 async def refuse(request: Request, refusal: Refusal | HttpRefusal) -> HTTPResponse:
@@ -277,6 +295,7 @@ async def refuse(request: Request, refusal: Refusal | HttpRefusal) -> HTTPRespon
         sentence=refusal.detail,
         trace_id=trace_id(request),
         home_href="/" if staff is not None else LOGIN_PATH,
+        back_href=_back(request),
     )
     headers = {**SECURITY_HEADERS, "trace-id": trace_id(request)}
     if "retry_after_seconds" in refusal.data:

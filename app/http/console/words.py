@@ -59,6 +59,7 @@ ACTIONS: dict[str, str] = {
     "binding.ended": "解除门店绑定",
     "binding.restored": "恢复门店绑定",
     "binding.owner_changed": "更换店主",
+    "list.exported": "导出列表",
     "form.refused": "表单来源不可信",
     "page.refused": "越权访问",
     "sfa_token.refused": "SFA 令牌被拒",
@@ -71,6 +72,7 @@ SUBJECTS: dict[str, str] = {
     "switch": "功能开关",
     "outlet": "门店",
     "page": "页面",
+    "list": "列表",
     "call": "接口",
 }
 
@@ -85,6 +87,7 @@ DONE: dict[str, str] = {
     "unlocked": "已解锁，TA 现在就能登录",
     "sessions_ended": "TA 的登录都结束了",
     "staff_left": "已办理离职",
+    "staff_returned": "已恢复在职，记得重新给角色和密码",
     "handed_over": "已交接好",
     "node_added": "已添加",
     "node_saved": "已保存",

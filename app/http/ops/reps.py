@@ -6,7 +6,7 @@ from app.http.console.components import Cell, Column, Empty, Field, Form, with_e
 from app.http.console.forms import fault_of
 from app.http.console.lists import Listing
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
-from app.http.console.paths import int_id
+from app.http.console.paths import chosen_id, int_id
 from app.http.console.tables import TableQuery
 from loyalty import transactions
 from loyalty.customers.territory import assignments
@@ -95,7 +95,7 @@ async def hand_over(visit: Visit) -> Answer:
         return _view(rep, count, with_errors(_form(rep, others), visit.form, {"to_id": "请选一位接手的同事。"}), 422)
     try:
         await assignments.hand_over(
-            rep.id, int_id(visit.field("to_id")), visit.reach, visit.staff, visit.field("reason"), visit.at
+            rep.id, chosen_id(visit.field("to_id"), "to_id"), visit.reach, visit.staff, visit.field("reason"), visit.at
         )
     except Refusal as refusal:
         wrong = fault_of(refusal, successor_id="to_id")

@@ -2,32 +2,28 @@
 
 from collections.abc import Sequence
 from typing import Any, Literal
-from urllib.parse import quote
 
 from app.http.console import lists, words
 from app.http.console.components import (
     Cell,
     Column,
-    Dialog,
     Empty,
     Fact,
-    Field,
     Figure,
     Filter,
-    Form,
     Moment,
     Tab,
     Table,
 )
 from app.http.console.lists import Listing
-from app.http.console.pages import Answer, Area, Page, Redirect, View, Visit
-from app.http.console.paths import int_id
+from app.http.console.pages import Answer, Area, Page, View, Visit
 from app.http.console.stories import moment_of
 from app.http.console.tables import TableQuery
+from app.http.outlets import people
 from loyalty import transactions
 from loyalty.clock import SHANGHAI, business_date
-from loyalty.customers.care import bindings, outlets
-from loyalty.customers.care.outlets import CardBinding, FoundOutlet, OutletCard
+from loyalty.customers.care import outlets
+from loyalty.customers.care.outlets import FoundOutlet, OutletCard
 from loyalty.customers.territory import assignments
 from loyalty.events import log
 from loyalty.events.log import PastEvent
@@ -61,11 +57,6 @@ FILTERS = (
 CRUMBS = (("门店", "/outlets"),)
 TABS = {"people": "成员", "points": "积分", "events": "动态", "changes": "处理记录"}
 TabName = Literal["people", "points", "events", "changes"]
-
-
-def path_of(code: str) -> str:
-    """Give the address of an outlet's page, whatever signs its code has."""
-    return f"/outlets/{quote(code, safe='')}"
 
 
 async def list_outlets(visit: Visit) -> Answer:
@@ -102,7 +93,7 @@ async def list_outlets(visit: Visit) -> Answer:
 
 def _row(one: FoundOutlet) -> tuple[Cell, ...]:
     return (
-        Cell(one.name, href=path_of(one.code)),
+        Cell(one.name, href=people.path_of(one.code)),
         Cell(one.code),
         Cell(one.plant_name, note=one.place_name if one.place_name != one.plant_name else None),
         Cell(one.rep_name or "—"),
@@ -134,13 +125,13 @@ async def show_changes(visit: Visit) -> Answer:
 
 async def _shown(visit: Visit, tab: TabName) -> View:
     card = await outlets.read(visit.params["code"], visit.reach, visit.resources.data_keys, visit.at)
-    people = await outlets.bindings(card.id, visit.resources.data_keys)
+    bound = await outlets.bindings(card.id, visit.resources.data_keys)
     async with transactions.reader():
         account = (await ledger.accounts([card.id]))[card.id]
         reps = await assignments.of_outlet(card.id)
-    live = [one for one in people if one.ended_at is None]
+    live = [one for one in bound if one.ended_at is None]
     seen = max((one.last_login_at for one in live if one.last_login_at), default=None)
-    path = path_of(card.code)
+    path = people.path_of(card.code)
     context: dict[str, Any] = {
         "figures": (
             Figure("积分余额", f"{account.balance:,}", f"待入账 {account.pending:,}" if account.pending else ""),
@@ -158,14 +149,15 @@ async def _shown(visit: Visit, tab: TabName) -> View:
         "reps": reps,
         "dialogs": (),
         "people": (),
+        "restorable": people.restorable_of(bound),
         "way_words": WAYS,
         "member_words": words.MEMBER_ROLES,
         "may_change": bool(visit.staff.reach(CHANGING).node_ids),
     }
     match tab:
         case "people":
-            context["people"] = people
-            context["dialogs"] = _dialogs(card, people) if context["may_change"] else ()
+            context["people"] = bound
+            context["dialogs"] = people.dialogs_of(card, bound) if context["may_change"] else ()
         case "points":
             context["table"] = await _ledger(card)
         case "events":
@@ -203,7 +195,7 @@ async def _ledger(card: OutletCard) -> Table:
     lines: Sequence[Line] = () if story is None else story.entries[::-1]
     return Table(
         id="entries",
-        path=f"{path_of(card.code)}/points",
+        path=f"{people.path_of(card.code)}/points",
         columns=(
             Column("at", "时间"),
             Column("kind", "类型"),
@@ -243,65 +235,6 @@ def _moment(one: PastEvent) -> Moment:
     return Moment(one.occurred_at, words.EVENTS.get(one.type, one.type), text, tone=tone)  # type: ignore[arg-type]
 
 
-def _dialogs(card: OutletCard, people: Sequence[CardBinding]) -> tuple[Dialog, ...]:
-    reason = Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进处理记录。")
-    path = f"{path_of(card.code)}/bindings"
-    made = []
-    for one in people:
-        who = one.phone_masked or f"成员 {one.member_id}"
-        if one.ended_at is None:
-            made.append(
-                Dialog(
-                    f"end-{one.id}",
-                    f"解除 {who} 的绑定",
-                    "TA 马上就不能再代表这家店。积分留在门店，30 天内可以恢复。",
-                    Form(f"{path}/{one.id}/end", (reason,), "解除绑定", "danger", id=f"end-form-{one.id}"),
-                )
-            )
-            if one.role != "owner":
-                made.append(
-                    Dialog(
-                        f"owner-{one.id}",
-                        f"让 {who} 当店主",
-                        "原来的店主会变成店员，仍然留在店里。",
-                        Form(f"{path}/{one.id}/owner", (reason,), "换成店主", id=f"owner-form-{one.id}"),
-                    )
-                )
-        else:
-            made.append(
-                Dialog(
-                    f"restore-{one.id}",
-                    f"恢复 {who} 的绑定",
-                    "TA 之前已经同意过隐私说明，恢复后马上能用。",
-                    Form(f"{path}/{one.id}/restore", (reason,), "恢复绑定", id=f"restore-form-{one.id}"),
-                )
-            )
-    return tuple(made)
-
-
-async def end_binding(visit: Visit) -> Answer:
-    """End a binding."""
-    code = visit.params["code"]
-    await bindings.end(code, int_id(visit.params["id"]), visit.reach, visit.staff, visit.field("reason"), visit.at)
-    return Redirect(path_of(code), "unbound")
-
-
-async def restore_binding(visit: Visit) -> Answer:
-    """Give a member their binding back."""
-    code = visit.params["code"]
-    await bindings.restore(code, int_id(visit.params["id"]), visit.reach, visit.staff, visit.field("reason"), visit.at)
-    return Redirect(path_of(code), "rebound")
-
-
-async def change_owner(visit: Visit) -> Answer:
-    """Make somebody else the owner."""
-    code = visit.params["code"]
-    await bindings.change_owner(
-        code, int_id(visit.params["id"]), visit.reach, visit.staff, visit.field("reason"), visit.at
-    )
-    return Redirect(path_of(code), "owner_changed")
-
-
 OUTLETS = Area(
     "outlets",
     "/outlets",
@@ -311,8 +244,8 @@ OUTLETS = Area(
         Page("GET", "/{code}/points", show_points, LOOKING),
         Page("GET", "/{code}/events", show_events, LOOKING),
         Page("GET", "/{code}/changes", show_changes, LOOKING),
-        Page("POST", "/{code}/bindings/{id}/end", end_binding, CHANGING),
-        Page("POST", "/{code}/bindings/{id}/restore", restore_binding, CHANGING),
-        Page("POST", "/{code}/bindings/{id}/owner", change_owner, CHANGING),
+        Page("POST", "/{code}/bindings/{id}/end", people.end_binding, CHANGING),
+        Page("POST", "/{code}/bindings/{id}/restore", people.restore_binding, CHANGING),
+        Page("POST", "/{code}/bindings/{id}/owner", people.change_owner, CHANGING),
     ),
 )

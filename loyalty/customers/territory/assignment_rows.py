@@ -9,7 +9,7 @@ from loyalty import transactions
 from loyalty.customers.territory import assignments, queries
 from loyalty.organisation.audit import Actor
 from loyalty.rows import Applied, Code, Outcome, RowFault, firsts
-from loyalty.staff import queries as staff_queries
+from loyalty.staff import locks as staff_locks
 from loyalty.staff.staff_rows import StaffCode
 
 
@@ -29,7 +29,7 @@ async def put(rows: Sequence[tuple[int, AssignmentRow]], actor: Actor, at: datet
     wanted = firsts(rows, lambda row: row.outlet_code, "outlet_code", outcome)
     async with transactions.begin():
         logins = sorted({row.staff_code.lower() for _, row in wanted if row.staff_code is not None})
-        staff = {row["login"]: row for row in await staff_queries.find_codes(logins)}
+        staff = {row["login"]: row for row in await staff_locks.find_codes(logins)}
         outlets = {row["code"]: row for row in await queries.lock_outlets([row.outlet_code for _, row in wanted])}
         reps = await queries.open_reps([row["id"] for row in outlets.values()])
         pairs: list[tuple[int, int | None]] = []

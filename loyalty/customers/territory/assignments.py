@@ -86,7 +86,9 @@ async def part(
     """
     moved = await _hand_over(leaving, node_ids, actor, reason, at)
     staff_ids = sorted(leaving)
-    await staff_queries.end_grants([row["id"] for row in await staff_queries.open_grants(staff_ids, at)], at)
+    open_grants = await staff_queries.open_grants(staff_ids, at)
+    homes = {row["staff_id"]: row["node_id"] for row in open_grants}
+    await staff_queries.end_grants([row["id"] for row in open_grants], at)
     await staff_queries.end_sessions(staff_ids, at, actor.text)
     await staff_queries.set_left(staff_ids, at)
     await audit.record(
@@ -99,6 +101,7 @@ async def part(
                 subject_id=str(staff_id),
                 after={"count": moved[staff_id]},
                 reason=reason,
+                node_id=homes.get(staff_id),
             )
             for staff_id in staff_ids
         ]
@@ -117,10 +120,16 @@ async def _hand_over(
         raise SuccessorWrong(field="successor_id")
     outlets = await queries.lock_outlets_of(sorted(many))
     places = list({row["place_id"] for row in outlets})
-    if node_ids is not None and not await queries.are_within(places, node_ids):
-        raise OutOfReach
+    if node_ids is not None:
+        if not await queries.are_within(places, node_ids):
+            raise OutOfReach
+        # Who has no role where the outlets are would not see them. A system may send the role later.
+        taken = {(to_id, row["place_id"]) for row in outlets if (to_id := many[row["staff_id"]]) is not None}
+        if taken and await queries.uncovered(sorted(taken), at):
+            raise SuccessorWrong(field="successor_id")
     await assign([(row["id"], many[row["staff_id"]]) for row in outlets], actor.text, at)
     moved = Counter(row["staff_id"] for row in outlets)
+    where = {row["staff_id"]: row["place_id"] for row in outlets}
     await audit.record(
         [
             AuditEntry(
@@ -131,6 +140,7 @@ async def _hand_over(
                 subject_id=str(from_id),
                 after={"successor": None if many[from_id] is None else str(many[from_id]), "count": count},
                 reason=reason,
+                node_id=where[from_id],
             )
             for from_id, count in sorted(moved.items())
         ]

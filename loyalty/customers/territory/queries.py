@@ -112,6 +112,26 @@ async def reps_here(staff_ids: Sequence[int], at: datetime) -> set[int]:
     return {row["id"] for row in rows}
 
 
+async def uncovered(pairs: Sequence[tuple[int, int]], at: datetime) -> bool:
+    """Tell whether, of pairs (staff id, place id), some rep has no live role at or above the place."""
+    return bool(
+        await reading().fetchval(
+            """
+            SELECT EXISTS (
+                SELECT FROM unnest($1::bigint[], $2::bigint[]) AS g(staff_id, place_id)
+                 WHERE NOT EXISTS (
+                     SELECT FROM staff_grants a
+                       JOIN organisation_closure c ON c.ancestor_id = a.node_id AND c.descendant_id = g.place_id
+                      WHERE a.staff_id = g.staff_id AND a.role = 'rep'
+                        AND a.from_at <= $3 AND (a.until_at IS NULL OR a.until_at > $3)))
+            """,
+            [staff_id for staff_id, _ in pairs],
+            [place_id for _, place_id in pairs],
+            at,
+        )
+    )
+
+
 async def counts(staff_ids: Sequence[int], at: datetime) -> list[asyncpg.Record]:
     """Count the outlets that each of the staff looks after; columns staff_id, outlets."""
     return await reading().fetch(

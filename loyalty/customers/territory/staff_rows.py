@@ -9,7 +9,7 @@ from loyalty import transactions
 from loyalty.customers.territory import assignments, queries
 from loyalty.organisation.audit import Actor
 from loyalty.rows import Applied, Outcome, RowFault, firsts
-from loyalty.staff import queries as staff_queries
+from loyalty.staff import locks as staff_locks
 from loyalty.staff import staff_rows
 from loyalty.staff.staff_rows import Change, StaffRow
 
@@ -36,7 +36,7 @@ async def put(rows: Sequence[tuple[int, StaffRow]], actor: Actor, at: datetime) 
     wanted = firsts(rows, lambda row: row.code.lower(), "code", outcome)
     async with transactions.begin():
         logins = {row.code.lower() for _, row in wanted} | {_successor(row) or "" for _, row in wanted} - {""}
-        found = {row["login"]: row for row in await staff_queries.find_codes(sorted(logins))}
+        found = {row["login"]: row for row in await staff_locks.find_codes(sorted(logins))}
         grants = await staff_rows.open_grants([row["id"] for row in found.values()], at)
         changes: list[Change] = []
         leaving: list[_Leaving] = []
