@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+import unicodedata
 from datetime import timedelta
 from typing import Literal, get_args
 
@@ -43,6 +44,11 @@ KEY_PREFIX = "lkt_"
 KEY_BYTES = 32
 OLD_KEY_KEPT_MAX = timedelta(days=7)
 """How long the key before a rotation may open besides the new one."""
+
+
+def is_visible(sign: str) -> bool:
+    """Tell whether a sign of a name shows: not a control or format sign, which could turn a whole line round."""
+    return not unicodedata.category(sign).startswith("C")
 
 
 def new_key() -> str:

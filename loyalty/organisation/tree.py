@@ -19,7 +19,7 @@ from loyalty.organisation.errors import (
 from loyalty.organisation.models import Node as NodeRow
 from loyalty.organisation.rules import Kind
 
-NODES_MAX = 500
+NODES_MAX = 2_000
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -120,7 +120,7 @@ async def add(
 
     Raises NodeCodeInvalid, NameMissing, NodeUnknown, ParentKindWrong, NodeCodeTaken.
     """
-    if not rules.NODE_CODE.fullmatch(code):
+    if not rules.NODE_CODE.fullmatch(code) or not all(map(rules.is_visible, code)):
         raise NodeCodeInvalid(field="code")
     name = clean_name(name)
     async with transactions.begin():
@@ -211,7 +211,7 @@ async def hang(node_id: int, parent_id: int, reach: Sequence[int], actor: Actor,
 
 def clean_name(name: str) -> str:
     """Give a name without needless spaces. Raises NameMissing for an empty or too long one."""
-    clean = " ".join(name.split())
+    clean = " ".join("".join(sign for sign in name if rules.is_visible(sign)).split())
     if not clean or len(clean) > rules.NAME_LENGTH_MAX:
         raise NameMissing(field="name")
     return clean

@@ -83,6 +83,14 @@ class OwnGrants(Conflict):
     sentence = "请另一位管理员来操作，这样更稳妥。"
 
 
+class LastAdmin(Conflict):
+    """Nobody would be left who administers the whole."""
+
+    code = "last_admin"
+    title = "至少要留一位总管理员"
+    sentence = "请先让另一位同事担任集团总部的管理员。"
+
+
 class OutOfReach(Forbidden):
     """The person also works where the administrator has no say."""
 

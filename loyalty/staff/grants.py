@@ -11,11 +11,12 @@ from loyalty import transactions
 from loyalty.organisation import audit, tree
 from loyalty.organisation.audit import Actor, AuditEntry
 from loyalty.organisation.rules import Kind
-from loyalty.staff import people, queries, rules
+from loyalty.staff import locks, people, queries, rules
 from loyalty.staff.errors import (
     GrantExists,
     GrantTimesWrong,
     GrantUnknown,
+    LastAdmin,
     OutOfReach,
     OwnGrants,
     RoleFromAbove,
@@ -103,7 +104,11 @@ async def _require_say(role: Role, node_id: int, admin: Staff) -> None:
 async def give(
     staff_id: int, role: Role, node_id: int, from_at: datetime, until_at: datetime | None, actor: Actor, at: datetime
 ) -> int:
-    """Give a role at a node. Set verb: who may do so, its caller has looked. Raises GrantExists."""
+    """Give a role at a node. Set verb: who may do so, its caller has looked. Locks the person. Raises GrantExists.
+
+    A temporary password that somebody else has given them is taken away: it would open this role too.
+    """
+    await StaffMember.select_for_update().get(id=staff_id)
     try:
         made = await StaffGrant.create(
             staff_id=staff_id, role=role, node_id=node_id, from_at=from_at, until_at=until_at, granted_by=actor.text
@@ -112,6 +117,7 @@ async def give(
         if isinstance(broken.__cause__, asyncpg.ExclusionViolationError):
             raise GrantExists(field="role") from None
         raise
+    await locks.drop_temporary_password(staff_id, actor.text)
     await audit.record(
         [
             AuditEntry(
@@ -141,7 +147,11 @@ async def end(grant_id: int, admin: Staff, reason: str, at: datetime) -> None:
             raise GrantUnknown
         if grant.staff_id == admin.id:
             raise OwnGrants
+        if grant.role == "admin":
+            await locks.lock_root_admins(at)
         await queries.end_grants([grant.id], at)
+        if grant.role == "admin":
+            await require_some_admin(at)
         await audit.record(
             [
                 AuditEntry(
@@ -161,6 +171,15 @@ async def end(grant_id: int, admin: Staff, reason: str, at: datetime) -> None:
                 )
             ]
         )
+
+
+async def require_some_admin(at: datetime) -> None:
+    """Refuse what would leave nobody who administers the whole, after ``locks.lock_root_admins``. Set verb.
+
+    Raises LastAdmin.
+    """
+    if not await queries.has_root_admin(at):
+        raise LastAdmin
 
 
 async def bring_back(staff_id: int, admin: Staff, reason: str, at: datetime) -> None:

@@ -30,9 +30,42 @@ async def take_try(login: str, at: datetime, tries_max: int, locked_for: timedel
     )
 
 
+async def lock_root_admins(at: datetime) -> None:
+    """Hold those who administer the whole, in id order: of two who let each other go, the second sees the first's."""
+    await writing().execute(
+        """
+        SELECT FROM staff_grants g JOIN organisation_nodes n ON n.id = g.node_id AND n.parent_id IS NULL
+         WHERE g.role = 'admin' AND (g.until_at IS NULL OR g.until_at > $1) ORDER BY g.id FOR UPDATE OF g
+        """,
+        at,
+    )
+
+
 async def find_codes(logins: Sequence[str]) -> list[asyncpg.Record]:
     """Read staff by login and lock them, in id order; columns id, login, code, name, left_at."""
     return await writing().fetch(
         "SELECT id, login, code, name, left_at FROM staff WHERE login = ANY ($1::text[]) ORDER BY id FOR NO KEY UPDATE",
         logins,
+    )
+
+
+async def set_left(staff_ids: Sequence[int], left_at: datetime | None) -> None:
+    """Note when locked staff left, or that they are back: with no password, so that an old one opens nothing."""
+    await writing().execute(
+        "UPDATE staff SET left_at = $2, password_hash = NULL WHERE id = ANY ($1::bigint[])", staff_ids, left_at
+    )
+
+
+async def drop_temporary_password(staff_id: int, granted_by: str) -> None:
+    """Take a temporary password away that somebody else than ``granted_by`` gave, knows, and could open more with."""
+    await writing().execute(
+        """
+        UPDATE staff SET password_hash = NULL
+         WHERE id = $1 AND password_is_temporary
+           AND $2 <> (SELECT a.actor_kind || ':' || a.actor_id FROM audit_entries a
+                       WHERE a.subject_kind = 'staff' AND a.subject_id = $1::text AND a.action = 'password.reset'
+                       ORDER BY a.id DESC LIMIT 1)
+        """,
+        staff_id,
+        granted_by,
     )

@@ -207,7 +207,12 @@ async def reset_password(staff_id: int, admin: Staff, at: datetime) -> str:
     if profile.left_at is not None:
         raise StaffLeft
     password = rules.new_temporary_password()
-    await set_password(staff_id, password, admin.actor, at, temporary=True)
+    kept = await passwords.hashed(password)
+    async with transactions.begin():
+        # Hashing took its time: a role may have been given meanwhile that the administrator has no say over.
+        await StaffMember.select_for_update().get(id=staff_id)
+        await grants.require_whole_reach(staff_id, admin, at)
+        await _put_password(staff_id, kept, admin.actor, at, temporary=True)
     return password
 
 
@@ -215,11 +220,15 @@ async def set_password(staff_id: int, password: str, actor: Actor, at: datetime,
     """Set somebody's password, end their sessions, unlock them. Entry verb for commands on the server. Hashes first."""
     kept = await passwords.hashed(password)
     async with transactions.begin():
-        await StaffMember.filter(id=staff_id).update(
-            password_hash=kept, password_changed_at=at, password_is_temporary=temporary, tries=0, locked_until=None
-        )
-        await queries.end_sessions([staff_id], at, actor.text)
-        await audit.record([await _entry("password.reset", actor, staff_id, at)])
+        await _put_password(staff_id, kept, actor, at, temporary=temporary)
+
+
+async def _put_password(staff_id: int, kept: str, actor: Actor, at: datetime, *, temporary: bool) -> None:
+    await StaffMember.filter(id=staff_id).update(
+        password_hash=kept, password_changed_at=at, password_is_temporary=temporary, tries=0, locked_until=None
+    )
+    await queries.end_sessions([staff_id], at, actor.text)
+    await audit.record([await _entry("password.reset", actor, staff_id, at)])
 
 
 async def unlock(staff_id: int, admin: Staff, at: datetime) -> None:

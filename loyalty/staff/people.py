@@ -12,14 +12,14 @@ from loyalty import transactions
 from loyalty.organisation import audit
 from loyalty.organisation.audit import Actor, AuditEntry
 from loyalty.organisation.errors import NameMissing
-from loyalty.organisation.rules import Kind
+from loyalty.organisation.rules import Kind, is_visible
 from loyalty.staff import queries, rules
 from loyalty.staff.errors import StaffCodeInvalid, StaffCodeTaken, StaffUnknown
 from loyalty.staff.models import StaffMember
 from loyalty.staff.rules import Role
 
 State = Literal["", "here", "left", "locked"]
-FOUND_MAX = 200
+FOUND_MAX = 1_000
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -200,7 +200,7 @@ async def add(code: str, name: str, actor: Actor, at: datetime) -> int:
 
 async def enter(code: str, name: str, actor: Actor, at: datetime, node_id: int | None = None) -> int:
     """Take a staff member in. Set verb; as ``add``. ``node_id`` is where the audit tells of it."""
-    name = " ".join(name.split())
+    name = " ".join("".join(sign for sign in name if is_visible(sign)).split())
     if not rules.STAFF_CODE.fullmatch(code):
         raise StaffCodeInvalid(field="code")
     if not name or len(name) > rules.NAME_LENGTH_MAX:

@@ -185,6 +185,21 @@ async def with_role(
     )
 
 
+async def has_root_admin(at: datetime) -> bool:
+    """Tell whether somebody who is here administers the whole."""
+    return bool(
+        await reading().fetchval(
+            f"""
+            SELECT EXISTS (SELECT FROM staff_grants g
+                             JOIN organisation_nodes n ON n.id = g.node_id AND n.parent_id IS NULL
+                             JOIN staff m ON m.id = g.staff_id AND m.left_at IS NULL
+                            WHERE g.role = 'admin' AND {_LIVE.format(g="g", at="$1")})
+            """,
+            at,
+        )
+    )
+
+
 async def home_node(staff_id: int) -> int | None:
     """Tell where a staff member works, for the audit: the node of a role that has not ended, else of the last one."""
     found = await reading().fetchval(
@@ -284,11 +299,6 @@ async def rename_staff(names: Sequence[tuple[int, str]]) -> None:
         [staff_id for staff_id, _ in names],
         [name for _, name in names],
     )
-
-
-async def set_left(staff_ids: Sequence[int], left_at: datetime | None) -> None:
-    """Note when locked staff left, or that they are back."""
-    await writing().execute("UPDATE staff SET left_at = $2 WHERE id = ANY ($1::bigint[])", staff_ids, left_at)
 
 
 async def end_grants(grant_ids: Sequence[int], at: datetime) -> None:

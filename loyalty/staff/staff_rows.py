@@ -16,7 +16,7 @@ from loyalty.organisation import audit, places, tree
 from loyalty.organisation.audit import Actor, AuditEntry
 from loyalty.organisation.places import Place
 from loyalty.rows import Code, Name, RowFault, clean
-from loyalty.staff import queries, rules
+from loyalty.staff import locks, queries, rules
 from loyalty.staff.queries import NewGrant, StaffLine
 
 StaffCode = Annotated[str, Meta(max_length=32, pattern=rf"^{rules.STAFF_CODE.pattern}$(?!\n)")]
@@ -169,7 +169,7 @@ async def apply(
     if renamed:
         await queries.rename_staff(renamed)
     if back:
-        await queries.set_left(back, None)
+        await locks.set_left(back, None)
     regranted, told = await _regrant(changes, made, grants, actor, at)
     await audit.record([*entries, *told])
     return made, changed | regranted

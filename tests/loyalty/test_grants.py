@@ -7,11 +7,12 @@ import pytest
 from loyalty import transactions
 from loyalty.errors import Refusal
 from loyalty.organisation.errors import NodeUnknown, ReasonMissing
-from loyalty.staff import grants, people
+from loyalty.staff import grants, logins, people
 from loyalty.staff.errors import (
     GrantExists,
     GrantTimesWrong,
     GrantUnknown,
+    LastAdmin,
     OutOfReach,
     OwnGrants,
     RoleFromAbove,
@@ -262,3 +263,27 @@ async def test_who_had_left_comes_back_without_a_role_or_a_password(db: str, the
     assert await rows.fetch(db, "SELECT action, reason FROM audit_entries ORDER BY id DESC LIMIT 1") == [
         ("staff.returned", "又回来了")
     ]
+
+
+async def test_somebody_always_administers_the_whole(db: str, there: Places, boss: Staff) -> None:
+    other = await staff("boss2", "admin", there.root, AT)
+    (grant,) = other.grants
+    await grants.end(grant.id, boss, "换人", AT)
+    (last,) = boss.grants
+    deputy = Staff(other.id, other.code, other.name, False, other.grants)  # noqa: FBT003 - as read a moment before
+    before = await rows.picture(db)
+    with pytest.raises(LastAdmin):
+        await grants.end(last.id, deputy, "都走吧", AT)
+    assert await rows.picture(db) == before
+
+
+async def test_a_temporary_password_dies_when_somebody_else_gives_a_role(
+    db: str, there: Places, boss: Staff, plant_boss: Staff
+) -> None:
+    rep = await staff("rep1", "rep", there.pudong, AT)
+    kept = "SELECT password_hash IS NOT NULL FROM staff WHERE code = 'rep1'"
+    await logins.reset_password(rep.id, plant_boss, AT)
+    await grants.add(rep.id, "operator", there.pudong, AT, None, plant_boss, AT)
+    assert await rows.fetch(db, kept) == [(True,)]
+    await grants.add(rep.id, "admin", there.root, AT, None, boss, AT)
+    assert await rows.fetch(db, kept) == [(False,)]

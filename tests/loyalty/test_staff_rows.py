@@ -142,9 +142,9 @@ async def test_whoever_leaves_hands_over_and_is_locked_out(db: str, there: Place
     for code, who in (("T1", "S1"), ("T2", "S1"), ("T3", "S2")):
         await factories.outlet(AT, data_keys, code)
         await assignment_rows.put([(0, AssignmentRow(outlet_code=code, staff_code=who))], BY, AT)
-    boss = await staff("S4", "admin", there.root, AT)
-    await with_password(boss, AT)
-    await logged_in(boss, AT)
+    lead = await staff("S4", "supervisor", there.root, AT)
+    await with_password(lead, AT)
+    await logged_in(lead, AT)
     going = (
         {"code": "S1", "left": True, "successor_code": "s3", "name": "新名"},
         {"code": "S2", "left": True},
@@ -165,6 +165,17 @@ async def test_whoever_leaves_hands_over_and_is_locked_out(db: str, there: Place
     assert await rows.fetch(db, "SELECT ended_at, ended_by FROM staff_sessions") == [(LATER, "system:hr")]
     before = await picture(db)
     assert await put(*going, at=LAST) == Applied(0, 0, 4, [])
+    assert await picture(db) == before
+
+
+async def test_no_system_lets_go_who_holds_what_no_system_gives(db: str, there: Places) -> None:
+    await staff("S1", "admin", there.root, AT)
+    await staff("S2", "operator", there.shanghai, AT)
+    before = await picture(db)
+    answer = await put({"code": "S1", "left": True}, {"code": "S2", "left": True}, at=LATER)
+    assert [(one.row, one.field, one.code) for one in answer.rejected] == [
+        (0, "left", "out_of_reach"), (1, "left", "out_of_reach"),
+    ]  # fmt: skip
     assert await picture(db) == before
 
 

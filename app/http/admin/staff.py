@@ -107,6 +107,9 @@ async def node_options(visit: Visit) -> tuple[tuple[str, str], ...]:
     """Give the nodes within reach to choose from."""
     async with transactions.reader():
         nodes = await tree.find(visit.reach.node_ids)
+        if len(nodes) == tree.NODES_MAX:
+            # Too many to choose from: routes are left to the places above them.
+            nodes = await tree.find(visit.reach.node_ids, ("group", "plant", "office"))
     return tuple((str(node.id), _node_title(node)) for node in nodes)
 
 

@@ -22,7 +22,7 @@ from loyalty.errors import Refusal
 from loyalty.organisation.audit import Actor
 from loyalty.staff import logins, rules
 
-LOGINS = Limit("staff-logins", 30, 600)
+LOGINS = Limit("staff-logins", 60, 600)
 """By address: a whole office behind one address logs in within ten minutes; a storm does not."""
 PASSWORDS = Limit("password-changes", 10, 600)
 DEVICES = (
@@ -122,10 +122,10 @@ async def _log_in(request: Request, _params: dict[str, str]) -> HTTPResponse:
     form = _form(safe_next(given.get("next", ["/"])[0]))
     address = caller_address(request, context)
     try:
-        context.limits.take(LOGINS, address)
         if not forms.is_own_form(request, context, cookies.guest_token(request) or "", given):
             await forms.note_refusal(request, context, Actor("nobody", address, ""), "form.refused", at)
             raise FormExpired
+        context.limits.take(LOGINS, address)
         device = device_of(request.headers.get("user-agent", ""))
         logged_in = await logins.log_in(code, password, address, device, at)
     except (Refusal, HttpRefusal) as refusal:

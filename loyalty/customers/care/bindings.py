@@ -60,6 +60,10 @@ async def restore(outlet_code: str, binding_id: int, reach: Reach, by: Staff, re
         live = await Binding.filter(outlet_id=_outlet_id(old), ended_at=None)
         if any(_member_id(one) == _member_id(old) for one in live):
             raise AlreadyBound
+        later = Binding.filter(outlet_id=_outlet_id(old), member_id=_member_id(old), id__gt=old.id)
+        if await later.exists():
+            # What came after it replaced it: giving it back would give an earlier role back.
+            raise BindingUnknown
         role = "clerk" if any(one.role == "owner" for one in live) else old.role
         await _renew(old, role, at)
         await customers_queries.return_to_outlet(_member_id(old), _outlet_id(old))

@@ -11,6 +11,7 @@ from loyalty.customers.territory import queries
 from loyalty.organisation import audit
 from loyalty.organisation.audit import Actor, AuditEntry
 from loyalty.staff import grants, people
+from loyalty.staff import locks as staff_locks
 from loyalty.staff import queries as staff_queries
 from loyalty.staff.errors import OutOfReach, OwnGrants, StaffLeft, SuccessorWrong
 from loyalty.staff.models import StaffMember
@@ -71,10 +72,15 @@ async def leave(staff_id: int, successor_id: int | None, admin: Staff, reason: s
     if staff_id == admin.id:
         raise OwnGrants
     async with transactions.begin():
+        await staff_locks.lock_root_admins(at)
+        # Locked before it is judged: of two who let the same person go, the second finds them gone.
+        await StaffMember.filter(id=staff_id).select_for_update()
         profile = await grants.require_whole_reach(staff_id, admin, at)
         if profile.left_at is not None:
             raise StaffLeft
-        return await part({staff_id: successor_id}, admin.reach(grants.ADMIN).node_ids, admin.actor, reason, at)
+        moved = await part({staff_id: successor_id}, admin.reach(grants.ADMIN).node_ids, admin.actor, reason, at)
+        await grants.require_some_admin(at)
+        return moved
 
 
 async def part(
@@ -90,7 +96,7 @@ async def part(
     homes = {row["staff_id"]: row["node_id"] for row in open_grants}
     await staff_queries.end_grants([row["id"] for row in open_grants], at)
     await staff_queries.end_sessions(staff_ids, at, actor.text)
-    await staff_queries.set_left(staff_ids, at)
+    await staff_locks.set_left(staff_ids, at)
     await audit.record(
         [
             AuditEntry(

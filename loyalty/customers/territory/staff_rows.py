@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import asyncpg
 import msgspec
 
 from loyalty import transactions
@@ -47,6 +48,8 @@ async def put(rows: Sequence[tuple[int, StaffRow]], actor: Actor, at: datetime) 
             after = staff_rows.merge(before, row)
             if isinstance(after, RowFault):
                 outcome.reject(number, after)
+            elif after.left and record is not None and _has_more(grants.get(record["id"], ())):
+                outcome.reject(number, RowFault("left", "out_of_reach"))
             elif record is not None and before is not None and after.left and not before.left:
                 renamed = msgspec.structs.replace(before, name=after.name)
                 change = Change(row.code, record["id"], before, renamed)
@@ -60,6 +63,11 @@ async def put(rows: Sequence[tuple[int, StaffRow]], actor: Actor, at: datetime) 
             ids = {login: row["id"] for login, row in found.items()} | {code.lower(): made[code] for code in made}
             await _part(leaving, ids, outcome, actor, at)
     return outcome.applied
+
+
+def _has_more(grants: Sequence[asyncpg.Record]) -> bool:
+    """Tell whether somebody holds a role that no system may give: then no system may take it either."""
+    return any(one["role"] not in {"rep", "supervisor"} for one in grants)
 
 
 def _successor(row: StaffRow) -> str | None:
