@@ -11,7 +11,7 @@ from loyalty.customers import outlet_rows, queries, rules
 from loyalty.customers.outlet_rows import KnownOutlet, OutletRow
 from loyalty.customers.personal import DataKeys
 from loyalty.errors import TryAgain
-from loyalty.organisation import places
+from loyalty.organisation import locks, places
 from loyalty.organisation.places import Place
 from loyalty.rows import Applied, Outcome, RowFault, firsts
 
@@ -27,6 +27,7 @@ async def put(rows: Sequence[tuple[int, OutletRow]], source: str, at: datetime, 
     outcome = Outcome()
     wanted = firsts(rows, lambda row: row.code, "code", outcome)
     async with transactions.begin():
+        await locks.share_tree()
         locked = await queries.lock_outlets([row.code for _, row in wanted])
         known = {record["code"]: _known(record, data_keys) for record in locked}
         new: list[KnownOutlet] = []

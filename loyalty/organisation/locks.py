@@ -48,6 +48,14 @@ async def lock_tree() -> None:
     await writing().execute("SELECT pg_advisory_xact_lock($1)", TREE_LOCK)
 
 
+async def share_tree() -> None:
+    """Keep every node where it is while outlets are given their plant and office: any number at once, but no move.
+
+    Taken before any outlet is locked, as a move takes its lock first, so that the two cannot wait for each other.
+    """
+    await writing().execute("SELECT pg_advisory_xact_lock_shared($1)", TREE_LOCK)
+
+
 async def lock_subtree(node_id: int) -> None:
     """Lock a node and all below it, in id order."""
     await writing().execute(

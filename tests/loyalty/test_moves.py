@@ -11,6 +11,7 @@ import pytest
 from loyalty import transactions
 from loyalty.customers.personal import DataKeys
 from loyalty.customers.territory import moves
+from loyalty.customers.territory import queries as territory_queries
 from loyalty.errors import Refusal
 from loyalty.organisation import locks, queries, rules, tree
 from loyalty.organisation import places as organisation_places
@@ -241,3 +242,36 @@ async def test_two_that_are_moved_under_each_other_at_once_make_no_circle(
     hung = set(await rows.fetch(db, PARENTS))
     assert len(hung & {(east, west), (west, east)}) == 1
     assert await rows.fetch(db, MOVED) == [(1,)]
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guard on", "guard off"])
+async def test_an_outlet_that_comes_while_its_office_is_moved_stands_below_one_plant(
+    db: str, there: Places, data_keys: DataKeys, guarded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed, go, follow = asyncio.Event(), asyncio.Event(), territory_queries.follow
+
+    async def held(node_id: int) -> int:
+        moved = await follow(node_id)
+        followed.set()
+        await go.wait()
+        return moved
+
+    async def no_lock() -> None:
+        pass
+
+    monkeypatch.setattr(territory_queries, "follow", held)
+    if not guarded:
+        monkeypatch.setattr(locks, "share_tree", no_lock)
+    async with asyncio.timeout(WAIT_SECONDS):
+        move = asyncio.create_task(moves.move_node(there.pudong, there.nanjing, [there.root], BY, WHY, AT))
+        await followed.wait()
+        coming = asyncio.create_task(factories.outlet(AT, data_keys, "A1", plant_code="SH", office_code="PD"))
+        if guarded:
+            await rows.until_blocked(db)
+        else:
+            await coming
+        go.set()
+        await asyncio.gather(move, coming)
+    plants = "SELECT o.plant_id = n.parent_id FROM outlets o JOIN organisation_nodes n ON n.id = o.office_id"
+    # Without the lock the office hangs below one plant, and its outlet says another for good.
+    assert await rows.fetch(db, plants) == [(guarded,)]
