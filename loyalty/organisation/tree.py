@@ -173,9 +173,9 @@ async def rename(node_id: int, name: str, reach: Sequence[int], actor: Actor, at
 async def hang(node_id: int, parent_id: int, reach: Sequence[int], actor: Actor, reason: str, at: datetime) -> None:
     """Hang a node, with all below it, under another parent; its old place stays in the history. Set verb.
 
-    Outlets carry their plant and office too, so only ``loyalty.customers.territory.moves`` calls this. Both places must be in
-    reach. Locks the tree, then the node's subtree and the new parent. Raises NodeUnknown, ParentKindWrong, TreeCycle,
-    NodeCodeTaken, ReasonMissing.
+    Outlets carry their plant and office too, so only ``loyalty.customers.territory.moves`` calls this. Both places must
+    be in reach. Locks the tree, then the node's subtree and the new parent. Raises NodeUnknown, ParentKindWrong,
+    TreeCycle, NodeCodeTaken, ReasonMissing.
     """
     reason = audit.required_reason(reason)
     await locks.lock_tree()
