@@ -26,7 +26,7 @@ def test_defaults() -> None:
     read = settings.from_environment(WHOLE)
     assert (read.port, read.metrics_port, read.public_url) == (8000, None, "http://127.0.0.1:8000")
     assert read.wechat_base_url == "https://api.weixin.qq.com"
-    assert (read.trusted_proxies, read.demo) == ((), False)
+    assert (read.trusted_proxies, read.sfa_jwks, read.demo) == ((), None, False)
     assert read.web_workers >= 1
     assert read.home == Path("var").absolute()
     assert (read.secret_keys, read.data_keys) == (("s" * 32,), (b"a" * 32,))
@@ -93,6 +93,15 @@ def test_what_is_missing_is_named(name: str, value: str | None) -> None:
         ("DATA_KEYS", f"{KEY_A},{KEY_A}"),
         ("TRUSTED_PROXIES", "wrong-word"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("SFA_JWKS", "wrong-word/keys.json"),
+        ("SFA_JWKS", "file:///wrong-word"),
+        ("SFA_JWKS", "https://"),
+        ("SFA_JWKS", "https:///wrong-word"),
+        ("SFA_JWKS", "https://u:wrong-word@[sfa/keys"),
+        ("SFA_JWKS", "https://u:wrong-word@sfa:port/keys"),
+        ("SFA_JWKS", "https://u:wrong-word@sfa:99999/keys"),
+        ("SFA_JWKS", "https://u:wrong-word@sfa:0/keys"),
+        ("SFA_JWKS", "https://sfa/ wrong-word"),
     ],
 )
 def test_what_is_wrong_is_named_and_not_repeated(name: str, value: str) -> None:
@@ -100,6 +109,23 @@ def test_what_is_wrong_is_named_and_not_repeated(name: str, value: str) -> None:
         settings.from_environment(WHOLE | {name: value})
     assert "wrong-word" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("value", "source"),
+    [
+        ("https://sfa.example/keys", "https://sfa.example/keys"),
+        ("https://sfa.example/keys/", "https://sfa.example/keys/"),
+        (" HTTPS://u:p@sfa.example:8443/keys?of=us ", "https://u:p@sfa.example:8443/keys?of=us"),
+        ("http://[::1]:8000/keys", "http://[::1]:8000/keys"),
+        ("/srv/sfa keys/jwks.json", "/srv/sfa keys/jwks.json"),
+        ("/srv/https://odd", "/srv/https://odd"),
+        ("", None),
+        ("  ", None),
+    ],
+)
+def test_the_sfas_keys_are_looked_for_exactly_where_we_were_told(value: str, source: str | None) -> None:
+    assert settings.from_environment(WHOLE | {"SFA_JWKS": value}).sfa_jwks == source
 
 
 def test_nothing_that_is_shown_tells_a_secret() -> None:

@@ -115,8 +115,8 @@ async def test_a_list_is_filtered_sorted_and_cut(there: Places, data_keys: DataK
         ({"value_class": "A"}, ["T1", "T3"]),
         ({"value_class": "A", "status": "open", "bound": "no"}, ["T1"]),
         ({"order": "-code"}, ["T4", "T3", "T2", "T1"]),
-        ({"order": "name"}, ["T1", "T3", "T2", "T4"]),
-        ({"order": "-name"}, ["T2", "T4", "T3", "T1"]),
+        ({"order": "name"}, ["T1", "T2", "T4", "T3"]),
+        ({"order": "-name"}, ["T3", "T2", "T4", "T1"]),
         ({"skip": 1, "limit": 2}, ["T2", "T3"]),
         ({"skip": 4}, []),
     ):
