@@ -144,12 +144,19 @@ def _data_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
 
 
 def _key_set(environ: Mapping[str, str]) -> str | None:
+    """Give where the SFA's keys are; a slash at the end of an address stays, for it may matter to who serves it."""
     value = environ.get("SFA_JWKS", "").strip()
-    if "://" in value:
-        return _url(environ, "SFA_JWKS", ("https", "http"))
-    if value and not Path(value).is_absolute():
+    if not value or Path(value).is_absolute():
+        return value or None
+    try:
+        parts = urlsplit(value)
+        # Reading the port is what finds one that is no number, or none there is.
+        is_address = parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or len(value.split()) > 1:
         raise SettingsError("SFA_JWKS must be an https:// address or the absolute path of a file")
-    return value or None
+    return parts.scheme + value[len(parts.scheme) :]
 
 
 def _networks(

@@ -18,14 +18,15 @@ LIFE = timedelta(minutes=10)
 
 def ensure_pair(home: Path) -> Path:
     """Make the demo's pair once under the home, the private one for its owner's eyes alone; give the key set's path."""
-    public = home / PUBLIC
-    if not public.exists():
+    public, private = home / PUBLIC, home / PRIVATE
+    if not (public.exists() and private.exists()):
+        # What a killed run has left is no pair; and the key set goes first, so that none stands without its key.
+        public.unlink(missing_ok=True)
+        private.unlink(missing_ok=True)
         key = Ed25519PrivateKey.generate()
         text = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        private = home / PRIVATE
-        private.unlink(missing_ok=True)
         with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(text)
         part = public.with_suffix(".part")
