@@ -1,6 +1,7 @@
 """The SFA's public keys (a JSON Web Key Set, RFC 7517), from a file or an address, kept and looked at again in time."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,13 +22,18 @@ KEYS_MAX = 20
 FRESH_SECONDS = 600.0
 UNKNOWN_AGAIN_SECONDS = 30.0
 """A token with a key id that we do not know makes us look again, but no storm of such tokens more often than this."""
+FILE_AGAIN_SECONDS = 5.0
+"""A look at a file costs next to nothing: a key taken out of it is trusted no longer than this."""
 FAILED_AGAIN_SECONDS = 5.0
 """After a look, whatever came of it, the next one has to wait so long."""
 KEPT_SECONDS = 24 * 3600.0
 RSA_BITS_MIN = 2048
+RSA_BITS_MAX = 8192
 LOG = logs.get("sfa")
 
 PublicKey = RSAPublicKey | Ed25519PublicKey
+Stamp = tuple[int, int, int]
+"""When a file was changed, its size, and which file it is: a new one by the same name has another number."""
 
 
 class SfaKeysUnavailable(Unavailable):
@@ -48,12 +54,12 @@ class VerifyingKey(msgspec.Struct, frozen=True):
 def read_keys(text: bytes) -> dict[str, VerifyingKey]:
     """Read a key set; keys that are not for us to verify with are left out. ValueError for what is no key set.
 
-    RSA from 2,048 bits on for RS256 and Ed25519 for EdDSA; never a symmetric key, one meant for encryption, or one
+    RSA of 2,048 to 8,192 bits for RS256 and Ed25519 for EdDSA; never a symmetric key, one meant for encryption, or one
     that also brings its private part.
     """
     try:
         found = msgspec.json.decode(text, type=dict[str, Any])["keys"]
-    except (msgspec.DecodeError, KeyError, UnicodeDecodeError) as fault:
+    except (msgspec.DecodeError, KeyError, UnicodeDecodeError, RecursionError) as fault:
         raise ValueError("not a JSON Web Key Set") from fault
     if not isinstance(found, list) or len(found) > KEYS_MAX:
         raise ValueError(f"a key set has a list of at most {KEYS_MAX} keys")
@@ -76,7 +82,7 @@ def _read_key(given: Mapping[str, Any]) -> VerifyingKey | None:
     except (jwt.PyJWTError, ValueError, TypeError):
         return None
     if isinstance(key, RSAPublicKey):
-        return VerifyingKey(algorithm, key) if key.key_size >= RSA_BITS_MIN else None
+        return VerifyingKey(algorithm, key) if RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX else None
     return VerifyingKey(algorithm, key) if isinstance(key, Ed25519PublicKey) else None
 
 
@@ -84,7 +90,9 @@ class KeySet:
     """The keys as they are known. Several requests that need them anew share one look."""
 
     def __init__(self, source: str | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._source = source
+        self._address = source if source is not None and source.startswith(("http://", "https://")) else None
+        self._file = None if source is None or self._address is not None else Path(source)
+        self._stamp: Stamp | None = None
         self._clock = clock
         self._keys: dict[str, VerifyingKey] = {}
         self._read_at = float("-inf")
@@ -105,6 +113,8 @@ class KeySet:
     def _is_due(self, key_id: str) -> bool:
         now = self._clock()
         patience = FRESH_SECONDS if key_id in self._keys else UNKNOWN_AGAIN_SECONDS
+        if self._file is not None:
+            patience = FILE_AGAIN_SECONDS
         if now - self._read_at > KEPT_SECONDS:
             return True
         return now - max(self._read_at, self._tried_at) >= patience
@@ -114,36 +124,49 @@ class KeySet:
             return
         try:
             async with asyncio.timeout(FETCH_SECONDS_MAX):
-                text = await self._text()
-            self._keys = read_keys(text)
+                if self._file is None:
+                    self._keys = read_keys(await self._fetch())
+                else:
+                    await self._read_file(self._file)
             self._read_at = self._clock()
-        except (OSError, ValueError, httpx.HTTPError) as fault:
+        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as fault:
             # An address may carry a name and a password: only the kind of the fault is told.
             LOG.warning("SFA keys not read", fault=type(fault).__name__)
         # Counted from its end: those who have waited for it do not each look again.
         self._tried_at = self._clock()
 
-    async def _text(self) -> bytes:
-        if self._source is None:
+    async def _read_file(self, path: Path) -> None:
+        stamp, text = await asyncio.to_thread(_read_changed, path, self._stamp)
+        if text is not None:
+            self._keys = read_keys(text)
+            # Only now: a file that was found half written is read again.
+            self._stamp = stamp
+
+    async def _fetch(self) -> bytes:
+        if self._address is None:
             raise ValueError("SFA_JWKS is not set")
-        if not self._source.startswith(("http://", "https://")):
-            return await asyncio.to_thread(_read_file, Path(self._source))
         async with (
             httpx.AsyncClient(timeout=FETCH_SECONDS_MAX, follow_redirects=False) as client,
-            client.stream("GET", self._source) as answer,
+            # Not compressed: a few bytes could unpack to many before anybody counts them.
+            client.stream("GET", self._address, headers={"accept-encoding": "identity"}) as answer,
         ):
             answer.raise_for_status()
             text = b""
-            async for chunk in answer.aiter_bytes():
+            async for chunk in answer.aiter_raw():
                 text += chunk
                 if len(text) > SET_BYTES_MAX:
                     raise ValueError("the key set is too large")
             return text
 
 
-def _read_file(path: Path) -> bytes:
+def _read_changed(path: Path, known: Stamp | None) -> tuple[Stamp, bytes | None]:
+    """Read a file with its stamp; no text when it still has the stamp that is known."""
     with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
+        if stamp == known:
+            return stamp, None
         text = file.read(SET_BYTES_MAX + 1)
     if len(text) > SET_BYTES_MAX:
         raise ValueError("the key set is too large")
-    return text
+    return stamp, text

@@ -96,6 +96,17 @@ MALFORMED = {
     "no audience in a list": signed(payload={**CLAIMS, "aud": []}),
     "the audience in capitals": signed(payload={**CLAIMS, "aud": "Leketong"}),
     "the audience with a space": signed(payload={**CLAIMS, "aud": "leketong "}),
+    "not before is not a number": signed(payload={**CLAIMS, "nbf": float("nan")}),
+    "padding": signed() + "==",
+    "an algorithm twice": signed(b'{"alg":"none","alg":"EdDSA","kid":"ed"}'),
+    "a key id twice": signed(b'{"alg":"EdDSA","kid":"rsa","kid":"ed"}'),
+    "a subject twice": signed(payload=json.dumps(CLAIMS).encode()[:-1] + b',"sub":"other"}'),
+    "an audience twice": signed(payload=b'{"aud":"orders",' + json.dumps(CLAIMS).encode()[1:]),
+    "UTF-16": signed(payload=json.dumps(CLAIMS).encode("utf-16")),
+    "a subject with a NUL": signed(payload={**CLAIMS, "sub": "rep\0"}),
+    "a subject with half a pair": signed(payload={**CLAIMS, "sub": "\ud800"}),
+    "a subject with a new line": signed(payload={**CLAIMS, "sub": "rep\n"}),
+    "a blank subject": signed(payload={**CLAIMS, "sub": "  "}),
     "a new line at the end": signed() + "\n",
     "a signature of somebody else": signed().rpartition(".")[0] + "." + part(NEXT.sign(b"x")),
     "no signature": signed().rpartition(".")[0] + ".",
@@ -133,13 +144,15 @@ async def test_lengths_end_where_they_should(tokens: SfaTokens) -> None:
                 await tokens.read(sized, AT)
 
 
-async def test_a_key_taken_out_of_the_file_is_trusted_no_longer_than_a_set_stays_fresh(tmp_path: Path) -> None:
+async def test_a_key_taken_out_of_the_file_is_trusted_for_seconds_only(tmp_path: Path) -> None:
     now = [1000.0]
     file = write_set(tmp_path / "jwks.json", sfa_keys.jwk_of(ED, "ed"))
     keys = KeySet(str(file), lambda: now[0])
     assert await keys.find("ed") is not None
     write_set(file, sfa_keys.jwk_of(NEXT, "next"))
-    now[0] += key_sets.FRESH_SECONDS
+    now[0] += key_sets.FILE_AGAIN_SECONDS - 1
+    assert await keys.find("ed") is not None
+    now[0] += 1
     assert await keys.find("ed") is None
     assert await keys.find("next") is not None
 
@@ -150,11 +163,33 @@ async def test_a_file_half_written_or_gone_keeps_the_keys_that_were_known(tmp_pa
     keys = KeySet(str(file), lambda: now[0])
     assert await keys.find("ed") is not None
     file.write_text('{"keys": [')
-    now[0] += key_sets.FRESH_SECONDS
+    now[0] += key_sets.FILE_AGAIN_SECONDS
     assert await keys.find("ed") is not None
+    write_set(file, sfa_keys.jwk_of(NEXT, "next"))
+    now[0] += key_sets.FILE_AGAIN_SECONDS
+    assert await keys.find("next") is not None
     file.unlink()
-    now[0] += key_sets.FRESH_SECONDS
-    assert await keys.find("ed") is not None
+    now[0] += key_sets.FILE_AGAIN_SECONDS
+    assert await keys.find("next") is not None
+
+
+async def test_a_file_that_nobody_changes_stays_known_for_ever(tmp_path: Path) -> None:
+    now = [1000.0]
+    keys = KeySet(str(write_set(tmp_path / "jwks.json", sfa_keys.jwk_of(ED, "ed"))), lambda: now[0])
+    for _ in range(5):
+        assert await keys.find("ed") is not None
+        now[0] += key_sets.KEPT_SECONDS + 1
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:port/", "http://127.0.0.1/\t"])
+async def test_an_address_that_is_none_makes_nobody_known(address: str) -> None:
+    with pytest.raises(key_sets.SfaKeysUnavailable):
+        await KeySet(address).find("ed")
+
+
+def test_a_set_without_an_end_is_none() -> None:
+    with pytest.raises(ValueError, match="Key Set"):
+        key_sets.read_keys(b'{"keys":[' + b"[" * 30_000 + b"]" * 30_000 + b"]}")
 
 
 async def test_what_is_logged_of_a_failed_look_names_no_address(capsys: pytest.CaptureFixture[str]) -> None:
