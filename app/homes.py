@@ -13,8 +13,8 @@ from loyalty.customers.classification import Classified
 from loyalty.customers.errors import BindingRequired
 from loyalty.customers.standings import MemberRef, Standing
 from loyalty.errors import Refusal
-from loyalty.points import ledger
-from loyalty.points.ledger import Account
+from loyalty.points.statements import statements
+from loyalty.points.statements.statements import Account
 from loyalty.switches.rules import Subject
 
 
@@ -42,7 +42,7 @@ async def read_homes(many: Sequence[HomeRequest]) -> list[Home | Refusal]:
     async with transactions.reader():
         found = await standings.read([request.member for request in many])
         bound = [standing for standing in found if isinstance(standing, Standing)]
-        accounts = await ledger.accounts([standing.outlet_id for standing in bound]) if bound else {}
+        accounts = await statements.accounts([standing.outlet_id for standing in bound]) if bound else {}
         states = await BY_CODE["checkin"].states(bound, max(request.at for request in many)) if bound else []
         classified = any(request.classified for request in many)
         classes = await classification.read([one.outlet_id for one in bound]) if bound and classified else {}

@@ -9,13 +9,13 @@ from games.checkin.proofs import PROOFS as CHECKIN_PROOFS
 from loyalty import transactions
 from loyalty.clock import SHANGHAI
 from loyalty.organisation.proofs import PROOFS as ORGANISATION_PROOFS
-from loyalty.points import ledger
-from loyalty.points import queries as points
-from loyalty.points.ledger import Expiring, Story
-from loyalty.points.proofs import PROOFS as POINTS_PROOFS
+from loyalty.points.derived.proofs import PROOFS as POINTS_PROOFS
+from loyalty.points.statements import statements
+from loyalty.points.statements.statements import Expiring, Story
 from loyalty.proofs import Difference, Proof
+from loyalty.rewards.proofs import PROOFS as REWARDS_PROOFS
 
-PROOFS: tuple[Proof, ...] = (*ORGANISATION_PROOFS, *POINTS_PROOFS, *CHECKIN_PROOFS)
+PROOFS: tuple[Proof, ...] = (*ORGANISATION_PROOFS, *POINTS_PROOFS, *REWARDS_PROOFS, *CHECKIN_PROOFS)
 ENTRIES_TOLD_MAX = 200
 
 
@@ -48,10 +48,10 @@ async def explain(outlet_code: str) -> Explanation | None:
         transactions.reader() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        story = await ledger.story_of(outlet_code, ENTRIES_TOLD_MAX)
+        story = await statements.story_of(outlet_code, ENTRIES_TOLD_MAX)
         if story is None:
             return None
-        lots = [Expiring(**row) for row in await points.expiring(story.outlet_id)]
+        lots = await statements.expiring(story.outlet_id, date.min)
         found = [difference for proof in PROOFS for difference in await proof(story.outlet_id)]
         return Explanation(story, lots, found)
 
@@ -70,7 +70,7 @@ def lines_of(outlet_code: str, explanation: Explanation) -> list[str]:
         told.append(f"更早的记录合计 {story.opening} 分，下面是最近 {len(story.entries)} 条")
     for line in story.entries:
         entry = line.entry
-        until = f"，{_day(entry.expires_on)} 到期" if entry.expires_on else ""
+        until = "，" + "、".join(f"{_day(day)} 到期的 {points:+d}" for day, points in entry.lots) if entry.lots else ""
         told.append(
             f"{_instant(entry.at)}  {entry.points:+d} → {line.balance_after}  {entry.why}{until}"
             f"  [{entry.kind} {entry.source_kind} {entry.source_id}, {entry.rule}]"

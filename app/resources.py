@@ -17,6 +17,8 @@ from games.base import Play, Played
 from games.registry import GAMES
 from loyalty.batches import Batcher
 from loyalty.customers.personal import DataKeys
+from loyalty.rewards import redemptions
+from loyalty.rewards.redemptions import Redeemed, Redemption
 from wechat.client import AsyncWeChatClient
 from wechat.config import WeChatConfig
 from wechat.tokens import Token
@@ -38,6 +40,7 @@ class Resources:
     data_keys: DataKeys
     plays: dict[str, Batcher[Play, Played]]
     homes: Batcher[HomeRequest, Home]
+    redemptions: Batcher[Redemption, Redeemed]
 
 
 @asynccontextmanager
@@ -66,10 +69,12 @@ async def opened(
         stack.push_async_callback(wechat.aclose)
         plays = {game.code: Batcher(game.play) for game in GAMES}
         homes = Batcher(read_homes)
+        redeeming = Batcher(redemptions.redeem)
         stack.push_async_callback(homes.close)
+        stack.push_async_callback(redeeming.close)
         for batcher in plays.values():
             stack.push_async_callback(batcher.close)
-        yield Resources(settings, redis, wechat, DataKeys(settings.data_keys), plays, homes)
+        yield Resources(settings, redis, wechat, DataKeys(settings.data_keys), plays, homes, redeeming)
 
 
 def open_redis(settings: Settings) -> Redis:

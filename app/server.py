@@ -14,7 +14,7 @@ from sanic.exceptions import NotFound as SanicNotFound
 from sanic.exceptions import PayloadTooLarge, SanicException, ServiceUnavailable
 
 from app import logs, readiness, resources, settings
-from app.http import docs, endpoints, errors, health, openapi, wechat
+from app.http import docs, endpoints, errors, health, openapi, pictures, wechat
 from app.http.admin.pages import ADMIN
 from app.http.console import assets, login, pages
 from app.http.console.overview import CONSOLE
@@ -65,6 +65,7 @@ def create_app(config: Settings) -> Sanic[Any, Any]:
     login.mount(app)
     pages.mount(app, AREAS)
     assets.mount(app)
+    pictures.mount(app)
     docs.mount(app, openapi.document(GROUPS, config.public_url))
     stack = AsyncExitStack()
 

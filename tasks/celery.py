@@ -46,9 +46,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "proofs": nightly("tasks.prove", 3, 0),
     "reseal": every("tasks.reseal_phones", 600),
     "counts": every("tasks.count_places", 300),
+    "expiry": every("tasks.expire_points", 600),
+    "lapses": every("tasks.lapse_entitlements", 60),
 }
 
-celery = Celery("leketong", include=["tasks.upkeep", "tasks.reactions"])
+celery = Celery("leketong", include=["tasks.upkeep", "tasks.points", "tasks.reactions"])
 celery.conf.update(
     broker_url=broker_url(settings.from_environment(house.environment(os.environ)).redis_url),
     broker_connection_retry_on_startup=True,

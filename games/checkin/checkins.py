@@ -18,6 +18,9 @@ from loyalty.events import outbox
 from loyalty.events.outbox import Event
 from loyalty.points import ledger
 from loyalty.points.ledger import Accrual
+from loyalty.points.rules import ExpiryTerms
+from loyalty.points.statements import statements
+from loyalty.rulebooks.books import Version
 
 
 class CheckinInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +44,7 @@ class _Made(msgspec.Struct, frozen=True, gc=False):
 
     standing: Standing
     row: CheckinRow
+    terms: Version[ExpiryTerms]
 
 
 class _Repeat(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +99,7 @@ async def _round(many: Sequence[Play], due: Sequence[Asked]) -> dict[int, Played
         for n, balance in (await _store(list(made.values()))).items():
             row = made[n].row
             settled[n] = Played(CheckinOutcome(row.streak_days, row.points), balance, repeated=False)
-    accounts = await ledger.accounts([one.outlet_id for one in repeats.values()])
+    accounts = await statements.accounts([one.outlet_id for one in repeats.values()])
     for n, repeat in repeats.items():
         settled[n] = Played(repeat.outcome, accounts[repeat.outlet_id].balance, repeated=True)
     return settled
@@ -123,11 +127,12 @@ def _judge(play: Play, asked: Asked, standing: Standing, state: asyncpg.Record) 
             standing.member_id,
             play.at,
             days,
-            rules.points_of(ladder, days),
+            rules.points_of(ladder.body, days),
             ladder.id,
             play.key,
             play.input_hash,
         ),
+        queries.terms_of(state),
     )
 
 
@@ -135,7 +140,7 @@ async def _store(made: Sequence[_Made]) -> dict[int, int]:
     """Store check-ins with their points and events; return n → balance of those stored."""
     return await queries.store(
         [one.row for one in made],
-        [ledger.row_of(one.row.n, _accrual(one.row)) for one in made],
+        [ledger.row_of(one.row.n, _accrual(one.row), one.terms) for one in made],
         [outbox.row_of(one.row.n, _event(one.row, one.standing.outlet_code)) for one in made],
     )
 
@@ -147,7 +152,7 @@ def _accrual(row: CheckinRow) -> Accrual:
         row.points,
         "checkin",
         "",
-        f"checkin_ladder:{row.ladder_id or 'built_in'}",
+        rules.BOOK.name(row.ladder_id),
         rules.why(row.streak_days, row.points),
         row.at,
     )

@@ -53,7 +53,7 @@ class Checkin:
                 CheckinState(
                     days,
                     streak.last_on == on,
-                    tuple(rules.points_of(ladder, days + n) for n in range(1, PREVIEW_DAYS + 1)),
+                    tuple(rules.points_of(ladder.body, days + n) for n in range(1, PREVIEW_DAYS + 1)),
                 )
             )
         return states

@@ -1,30 +1,8 @@
 """Tables of the check-in game. No foreign keys on the busiest path, as in loyalty.points.models."""
 
 from tortoise import fields
-from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
-
-
-class CheckinLadder(Model):
-    """A version of the ladder: what each day of a run pays, from a day on."""
-
-    id = fields.BigIntField(primary_key=True)
-    effective_on = fields.DateField()
-    base_points = fields.IntField()
-    extra_points: fields.Field[list[int]] = ArrayField(element_type="int")
-
-    class Meta:
-        """Names of the table and its rules."""
-
-        table = "checkin_ladders"
-        constraints = (
-            UniqueConstraint(fields=("effective_on",), name="checkin_ladders_one_a_day"),
-            CheckConstraint(
-                check="base_points > 0 AND cardinality(extra_points) BETWEEN 1 AND 366 AND 0 <= ALL (extra_points)",
-                name="checkin_ladders_pays",
-            ),
-        )
 
 
 class CheckinStreak(Model):
@@ -58,7 +36,7 @@ class CheckinRow(Model):
     streak_days = fields.IntField()
     points = fields.IntField()
     ladder_id = fields.BigIntField(null=True)
-    """The ladder's version; null for the built-in one."""
+    """The version of the rule book checkin_ladder; null for the built-in one."""
     idempotency_key = fields.TextField()
     input_hash = fields.BinaryField()
 

@@ -6,11 +6,14 @@ from datetime import date, datetime
 import asyncpg
 import msgspec
 
-from games.checkin.rules import BUILT_IN, Ladder, Streak
+from games.checkin.rules import BOOK, Ladder, Streak
 from loyalty.customers.queries import standings_of
 from loyalty.events.queries import OUTBOX_COLUMNS, PUT_INTO_OUTBOX, OutboxRow
 from loyalty.points.queries import ACCRUAL_COLUMNS, ENTER_ACCRUALS, AccrualRow
+from loyalty.points.rules import EXPIRY, ExpiryTerms
 from loyalty.rowsets import rowset
+from loyalty.rulebooks.books import Version
+from loyalty.rulebooks.queries import IN_FORCE
 from loyalty.transactions import committing, reading
 
 
@@ -41,23 +44,26 @@ class CheckinRow(msgspec.Struct, frozen=True, gc=False):
     input_hash: bytes
 
 
-_LADDER = """
-          LEFT JOIN LATERAL (SELECT id AS ladder_id, base_points, extra_points FROM checkin_ladders
-                              WHERE effective_on <= {on} ORDER BY effective_on DESC LIMIT 1) l ON true
-"""
 _PLAY_STATES = f"""
     WITH standing AS MATERIALIZED (
         {standings_of("$2::bigint[]")}
+    ), wanted AS MATERIALIZED (
+        SELECT * FROM json_to_recordset($1) AS w(n int, member_id bigint, key text, on_date date)
+    ), days AS MATERIALIZED (
+        -- A batch has one business date, or two at midnight: rules are looked up for each date, not for each play.
+        SELECT d.on_date, l.id AS ladder_id, l.body AS ladder, t.id AS terms_id, t.body AS terms
+          FROM (SELECT DISTINCT on_date FROM wanted) d
+          {IN_FORCE.format(book=BOOK.code, on="d.on_date", alias="l")}
+          {IN_FORCE.format(book=EXPIRY.code, on="d.on_date", alias="t")}
     )
-    SELECT m.*, s.last_on, s.streak_days, s.checkins, k.*, l.*
-      FROM json_to_recordset($1) AS w(n int, member_id bigint, key text, on_date date)
+    SELECT m.*, s.last_on, s.streak_days, s.checkins, k.*, days.ladder_id, days.ladder, days.terms_id, days.terms
+      FROM wanted w JOIN days USING (on_date)
       LEFT JOIN standing m ON m.member_id = w.member_id
       LEFT JOIN checkin_streaks s ON s.outlet_id = m.outlet_id
       -- A look-up for each row, whatever the planner believes of a table that is still new.
       LEFT JOIN LATERAL (SELECT input_hash, outlet_id AS key_outlet_id, streak_days AS key_streak_days,
                                 points AS key_points
                            FROM checkins WHERE member_id = w.member_id AND idempotency_key = w.key LIMIT 1) k ON true
-      {_LADDER.format(on="w.on_date")}
      ORDER BY w.n
 """
 
@@ -71,10 +77,10 @@ async def states(outlet_ids: Sequence[int], on: date) -> dict[int, asyncpg.Recor
     """Read streaks and the ladder of a day: outlet id → row."""
     rows = await reading().fetch(
         f"""
-        SELECT w.outlet_id, s.last_on, s.streak_days, l.*
+        SELECT w.outlet_id, s.last_on, s.streak_days, l.id AS ladder_id, l.body AS ladder
           FROM unnest($1::bigint[]) AS w(outlet_id)
           LEFT JOIN checkin_streaks s ON s.outlet_id = w.outlet_id
-          {_LADDER.format(on="$2::date")}
+          {IN_FORCE.format(book=BOOK.code, on="$2::date", alias="l")}
         """,
         outlet_ids,
         on,
@@ -87,11 +93,14 @@ def streak_of(state: asyncpg.Record) -> Streak:
     return Streak() if state["last_on"] is None else Streak(state["last_on"], state["streak_days"])
 
 
-def ladder_of(state: asyncpg.Record) -> Ladder:
-    """Give the ladder that a row of ``states`` tells, the built-in one where none is configured."""
-    if state["ladder_id"] is None:
-        return BUILT_IN
-    return Ladder(state["ladder_id"], state["base_points"], tuple(state["extra_points"]))
+def ladder_of(state: asyncpg.Record) -> Version[Ladder]:
+    """Give the version of the ladder that a row of ``states`` tells."""
+    return BOOK.version(state["ladder_id"], state["ladder"])
+
+
+def terms_of(state: asyncpg.Record) -> Version[ExpiryTerms]:
+    """Give the version of the expiry terms that a row of ``play_states`` tells."""
+    return EXPIRY.version(state["terms_id"], state["terms"])
 
 
 _STORE = f"""
@@ -119,7 +128,7 @@ _STORE = f"""
         SELECT due.n, made.id, outlet_id FROM made JOIN due USING (outlet_id)
     ), wanted AS MATERIALIZED (
         SELECT a.n, a.outlet_id, a.member_id, a.points, a.expires_on, a.source_kind, won.id::text AS source_id, a.rule,
-               a.why, a.at
+               a.why, a.at, a.terms_id, a.campaign_id
           FROM json_to_recordset($2) AS a({ACCRUAL_COLUMNS}) JOIN won USING (n)
     ), {ENTER_ACCRUALS}
     , happened AS (

@@ -8,6 +8,10 @@ FEEDS: tuple[Feed, ...] = ("engagement", "orders", "bindings")
 
 FEED_OF: dict[str, Feed] = {
     "checkin.made": "engagement",
+    "reward.redeemed": "engagement",
+    "reward.cancelled": "engagement",
+    "entitlement.redeemed": "engagement",
+    "entitlement.lapsed": "engagement",
     "binding.made": "bindings",
     "binding.ended": "bindings",
 }

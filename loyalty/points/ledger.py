@@ -1,16 +1,25 @@
-"""The ledger: every change of points is an entry, and the account moves in the same statement."""
+"""The ledger: every change of points is an entry, and the account moves in the same statement.
+
+Set verbs all: a fixed number of statements however many items, RuntimeError outside a transaction, accounts locked in
+outlet order, one answer for each item in the order given. A document (source kind and id) makes one entry of a kind: a
+repeat moves nothing and says so.
+"""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 
 import msgspec
 
-from loyalty import transactions
 from loyalty.clock import business_date
-from loyalty.customers import standings
-from loyalty.customers.standings import MemberRef
-from loyalty.points import queries, rules
-from loyalty.points.queries import AccrualRow
+from loyalty.points import entering, queries, rules
+from loyalty.points.entering import Reason
+from loyalty.points.errors import InsufficientPoints
+from loyalty.points.queries import AccrualRow, EntryRow
+from loyalty.points.rules import EXPIRY, ExpiryTerms
+from loyalty.rulebooks import rulebooks
+from loyalty.rulebooks.books import Version
+
+ADJUSTED_RULE = "adjustment"
 
 
 class Accrual(msgspec.Struct, frozen=True):
@@ -24,6 +33,7 @@ class Accrual(msgspec.Struct, frozen=True):
     rule: str
     why: str
     at: datetime
+    campaign_id: int | None = None
 
 
 class Accrued(msgspec.Struct, frozen=True):
@@ -33,29 +43,19 @@ class Accrued(msgspec.Struct, frozen=True):
     repeated: bool
 
 
-class Account(msgspec.Struct, frozen=True):
-    """What an outlet has, in points."""
+class Pended(msgspec.Struct, frozen=True):
+    """What became of points to come: what the outlet has pending after the whole call."""
 
-    balance: int = 0
-    pending: int = 0
-    owed: int = 0
+    pending_points: int
+    repeated: bool
 
 
-class Expiring(msgspec.Struct, frozen=True):
-    """Points that end after a day."""
+class Redemption(msgspec.Struct, frozen=True):
+    """Points to spend."""
 
-    expires_on: date
+    outlet_id: int
+    member_id: int | None
     points: int
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A ledger entry with its why."""
-
-    id: int
-    kind: str
-    points: int
-    owed_repaid: int
-    expires_on: date | None
     source_kind: str
     source_id: str
     rule: str
@@ -63,91 +63,161 @@ class Entry(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def row_of(n: int, one: Accrual) -> AccrualRow:
-    """Give an accrual as a row of a rowset, the n-th of its call, with the day on which its points expire."""
+class Redeemed(msgspec.Struct, frozen=True):
+    """What can still be spent after this item."""
+
+    balance_points: int
+    repeated: bool
+
+
+class Adjustment(msgspec.Struct, frozen=True):
+    """Points that people have decided to give (positive) or take (negative)."""
+
+    outlet_id: int
+    points: int
+    source_kind: str
+    source_id: str
+    rule: str
+    why: str
+    at: datetime
+
+
+def row_of(n: int, one: Accrual, terms: Version[ExpiryTerms]) -> AccrualRow:
+    """Give an accrual as a row of a rowset, the n-th of its call, under the terms that hold on its day."""
     return AccrualRow(
         n,
         one.outlet_id,
         one.member_id,
         one.points,
-        rules.expires_on(business_date(one.at)),
+        rules.expires_on(terms.body, business_date(one.at)),
         one.source_kind,
         one.source_id,
         one.rule,
         one.why,
         one.at,
+        terms.id,
+        one.campaign_id,
     )
 
 
-class Line(msgspec.Struct, frozen=True):
-    """An entry, and what all entries up to it sum to."""
-
-    entry: Entry
-    balance_after: int
-
-
-class Story(msgspec.Struct, frozen=True):
-    """How an outlet's points came to be what they are."""
-
-    outlet_id: int
-    outlet_name: str
-    account: Account | None
-    """None when it never had points."""
-    opening: int
-    """What the entries before the first of ``entries`` sum to."""
-    entries: list[Line]
-    """Oldest first."""
-
-
 async def accrue(many: Sequence[Accrual]) -> list[Accrued]:
-    """Pay points. Set verb: one statement however many; RuntimeError outside a transaction.
+    """Pay points. Two statements.
 
-    Each accrual enters its outlet's lot of the day on which it expires, after repaying what the outlet owes. A source
-    that was paid before is not paid again. Locks the accounts in outlet order.
+    Each accrual enters its outlet's lot of the day on which it expires, after repaying what the outlet owes.
     """
     if not many:
         return []
-    rows = await queries.accrue([row_of(n, one) for n, one in enumerate(many)])
+    terms = await rulebooks.in_force(EXPIRY, (business_date(one.at) for one in many))
+    rows = await queries.accrue([row_of(n, one, terms[business_date(one.at)]) for n, one in enumerate(many)])
     return [Accrued(row["balance"], row["repeated"]) for row in rows]
 
 
-async def accounts(outlet_ids: Sequence[int]) -> dict[int, Account]:
-    """Read accounts: one statement, none for nobody. Every outlet asked for is in the answer."""
-    if not outlet_ids:
-        return {}
-    found = {
-        row["outlet_id"]: Account(row["balance"], row["pending"], row["owed"])
-        for row in await queries.accounts(list(set(outlet_ids)))
-    }
-    return {outlet_id: found.get(outlet_id, Account()) for outlet_id in outlet_ids}
+async def pend(many: Sequence[Accrual]) -> list[Pended]:
+    """Promise points that ``settlements.release`` pays later, under the terms of today. At most six statements."""
+    terms = await rulebooks.in_force(EXPIRY, (business_date(one.at) for one in many)) if many else {}
+    held = await entering.hold([one.outlet_id for one in many], ensure=True)
+    known = set(await entering.entered(["pending"], [(one.source_kind, one.source_id) for one in many]))
+    rows: list[EntryRow] = []
+    repeated: list[bool] = []
+    for n, one in enumerate(many):
+        key = ("pending", (one.source_kind, one.source_id))
+        repeated.append(key in known)
+        if key not in known:
+            known.add(key)
+            movement = held[one.outlet_id].promise(one.points)
+            version = terms[business_date(one.at)]
+            rows.append(
+                entering.row_of(
+                    n,
+                    one.outlet_id,
+                    one.member_id,
+                    "pending",
+                    movement,
+                    _reason(one),
+                    terms_id=version.id,
+                    campaign_id=one.campaign_id,
+                )
+            )
+    await entering.enter(rows)
+    return [Pended(held[one.outlet_id].pending, again) for one, again in zip(many, repeated, strict=True)]
 
 
-async def account_of(member: MemberRef) -> tuple[Account, list[Expiring]]:
-    """Read the account of the member's outlet and what expires when. Raises SessionEnded, BindingRequired."""
-    async with transactions.reader():
-        standing = await standings.require(member)
-        account = (await accounts([standing.outlet_id]))[standing.outlet_id]
-        return account, [Expiring(**row) for row in await queries.expiring(standing.outlet_id)]
+async def redeem(many: Sequence[Redemption]) -> list[Redeemed | InsufficientPoints]:
+    """Spend points, soonest expiry first; an item that finds too few is refused alone. At most four statements."""
+    held = await entering.hold([one.outlet_id for one in many])
+    known = set(await entering.entered(["redemption"], [(one.source_kind, one.source_id) for one in many]))
+    rows: list[EntryRow] = []
+    answers: list[Redeemed | InsufficientPoints] = []
+    for n, one in enumerate(many):
+        key, on = ("redemption", (one.source_kind, one.source_id)), business_date(one.at)
+        holding = held[one.outlet_id]
+        repeated = key in known
+        movement = None if repeated else holding.take(one.points, on)
+        if not repeated and movement is None:
+            answers.append(short_of(one.points, holding.spendable(on)))
+            continue
+        if movement is not None:
+            known.add(key)
+            rows.append(entering.row_of(n, one.outlet_id, one.member_id, "redemption", movement, _reason(one)))
+        answers.append(Redeemed(holding.spendable(on), repeated))
+    await entering.enter(rows)
+    return answers
 
 
-async def story_of(outlet_code: str, limit: int) -> Story | None:
-    """Read an outlet's account and its last ``limit`` entries. Needs a reader. None for an unknown outlet."""
-    rows = await queries.story(outlet_code, limit)
-    if not rows:
-        return None
-    first = rows[0]
-    account = None if first["balance"] is None else Account(first["balance"], first["pending"], first["owed"])
-    lines = [
-        Line(Entry(row["entry_id"], *(row[name] for name in Entry.__struct_fields__[1:])), int(row["balance_after"]))
-        for row in rows
-        if row["entry_id"] is not None
-    ]
-    opening = lines[0].balance_after - lines[0].entry.points + lines[0].entry.owed_repaid if lines else 0
-    return Story(first["outlet_id"], first["name"], account, opening, lines)
+async def adjust(many: Sequence[Adjustment]) -> list[Redeemed | InsufficientPoints]:
+    """Give or take points by hand. Taking more than there is refuses that item. At most six statements."""
+    terms = await rulebooks.in_force(EXPIRY, (business_date(one.at) for one in many)) if many else {}
+    held = await entering.hold([one.outlet_id for one in many], ensure=True)
+    known = set(await entering.entered(["adjustment"], [(one.source_kind, one.source_id) for one in many]))
+    rows: list[EntryRow] = []
+    answers: list[Redeemed | InsufficientPoints] = []
+    for n, one in enumerate(many):
+        key, on = ("adjustment", (one.source_kind, one.source_id)), business_date(one.at)
+        holding, version = held[one.outlet_id], terms[business_date(one.at)]
+        repeated = key in known
+        if not repeated:
+            until = rules.expires_on(version.body, on)
+            movement = holding.give(one.points, until) if one.points > 0 else holding.take(-one.points, on)
+            if movement is None:
+                answers.append(short_of(-one.points, holding.spendable(on)))
+                continue
+            known.add(key)
+            rows.append(
+                entering.row_of(
+                    n,
+                    one.outlet_id,
+                    None,
+                    "adjustment",
+                    movement,
+                    _reason(one),
+                    terms_id=version.id if one.points > 0 else None,
+                    expires_on=until if one.points > 0 else None,
+                )
+            )
+        answers.append(Redeemed(holding.spendable(on), repeated))
+    await entering.enter(rows)
+    return answers
 
 
-async def entries_of(member: MemberRef, before_id: int | None, limit: int) -> list[Entry]:
-    """Read entries of the member's outlet, the latest first. Raises SessionEnded, BindingRequired."""
-    async with transactions.reader():
-        standing = await standings.require(member)
-        return [Entry(**row) for row in await queries.entries(standing.outlet_id, before_id, limit)]
+def short_of(wanted: int, balance: int) -> InsufficientPoints:
+    """Say how many points are missing."""
+    return InsufficientPoints(balance_points=balance, missing_points=wanted - balance)
+
+
+def _reason(one: Accrual | Redemption | Adjustment) -> Reason:
+    return Reason(one.source_kind, one.source_id, one.rule, one.why, one.at)
+
+
+class Expired(msgspec.Struct, frozen=True):
+    """What one call of ``expire`` has ended."""
+
+    lots: int
+    points: int
+
+
+async def expire(before: date, limit: int, at: datetime) -> Expired:
+    """Let at most ``limit`` lots go whose last day is before a day, the oldest first. One statement.
+
+    An outlet's unspent points of a lot leave by one entry. Called again until ``lots`` is less than the limit.
+    """
+    return Expired(*await queries.expire(before, limit, at))

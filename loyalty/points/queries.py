@@ -1,4 +1,4 @@
-"""The only raw SQL of the points module."""
+"""The raw SQL that moves points."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from loyalty.rowsets import rowset
 from loyalty.transactions import reading, writing
 
 ACCRUAL_COLUMNS = """n int, outlet_id bigint, member_id bigint, points bigint, expires_on date, source_kind text,
-           source_id text, rule text, why text, at timestamptz"""
+           source_id text, rule text, why text, at timestamptz, terms_id bigint, campaign_id bigint"""
 """The columns of AccrualRow as a rowset brings them."""
 
 ENTER_ACCRUALS = """
@@ -29,21 +29,23 @@ ENTER_ACCRUALS = """
          WHERE e.id IS NULL
     ), entered AS (
         INSERT INTO ledger_entries
-               (outlet_id, member_id, kind, points, owed_repaid, expires_on, source_kind, source_id, rule, why, at)
-        SELECT outlet_id, member_id, 'accrual', points, least(points, greatest(owed - points_before, 0)), expires_on,
-               source_kind, source_id, rule, why, at
+               (outlet_id, member_id, kind, points, owed_change, expires_on, source_kind, source_id, rule, why, at,
+                terms_id, campaign_id)
+        SELECT outlet_id, member_id, 'accrual', points, -least(points, greatest(owed - points_before, 0)), expires_on,
+               source_kind, source_id, rule, why, at, terms_id, campaign_id
           FROM fresh ORDER BY n
         ON CONFLICT (source_id, source_kind, kind) DO NOTHING
-        RETURNING outlet_id, points, owed_repaid, expires_on, source_kind, source_id
+        RETURNING outlet_id, points, owed_change, expires_on, source_kind, source_id
     ), filled AS (
         INSERT INTO points_lots AS l (outlet_id, expires_on, points_left)
-        SELECT outlet_id, expires_on, sum(points - owed_repaid) FROM entered
-         GROUP BY outlet_id, expires_on HAVING sum(points - owed_repaid) > 0 ORDER BY outlet_id, expires_on
+        SELECT outlet_id, expires_on, sum(points + owed_change) FROM entered
+         GROUP BY outlet_id, expires_on HAVING sum(points + owed_change) > 0 ORDER BY outlet_id, expires_on
         ON CONFLICT (outlet_id, expires_on) DO UPDATE SET points_left = l.points_left + excluded.points_left
     ), credited AS (
         -- A new account owes nothing, so its repaid sum is 0 and may stand in the column owed; an old one owes less.
         INSERT INTO points_accounts AS a (outlet_id, balance, owed)
-        SELECT outlet_id, sum(points - owed_repaid), sum(owed_repaid) FROM entered GROUP BY outlet_id ORDER BY outlet_id
+        SELECT outlet_id, sum(points + owed_change), -sum(owed_change) FROM entered
+         GROUP BY outlet_id ORDER BY outlet_id
         ON CONFLICT (outlet_id) DO UPDATE SET balance = a.balance + excluded.balance, owed = a.owed - excluded.owed
         RETURNING outlet_id, balance
     )
@@ -69,6 +71,80 @@ _ACCRUE = f"""
      ORDER BY w.n
 """
 
+ENTRY_COLUMNS = """n int, outlet_id bigint, member_id bigint, kind text, points bigint, owed_change bigint,
+           pending_change bigint, expires_on date, lot_dates date[], lot_points bigint[], source_kind text,
+           source_id text, rule text, why text, at timestamptz, of_entry_id bigint, campaign_id bigint,
+           terms_id bigint"""
+"""The columns of EntryRow as a rowset brings them."""
+
+ENTER = """
+    entered AS (
+        INSERT INTO ledger_entries
+               (outlet_id, member_id, kind, points, owed_change, pending_change, expires_on, lot_dates, lot_points,
+                source_kind, source_id, rule, why, at, of_entry_id, campaign_id, terms_id)
+        SELECT outlet_id, member_id, kind, points, owed_change, pending_change, expires_on, lot_dates, lot_points,
+               source_kind, source_id, rule, why, at, of_entry_id, campaign_id, terms_id
+          FROM moves ORDER BY n
+        RETURNING id, kind, source_kind, source_id
+    ), moved AS MATERIALIZED (
+        SELECT outlet_id, expires_on, sum(points)::bigint AS points FROM (
+            SELECT outlet_id, expires_on, points + owed_change AS points FROM moves WHERE expires_on IS NOT NULL
+             UNION ALL
+            SELECT outlet_id, l.expires_on, l.points FROM moves, unnest(lot_dates, lot_points) AS l(expires_on, points)
+        ) every GROUP BY outlet_id, expires_on
+    ), filled AS (
+        INSERT INTO points_lots AS l (outlet_id, expires_on, points_left)
+        SELECT outlet_id, expires_on, points FROM moved WHERE points > 0
+        ON CONFLICT (outlet_id, expires_on) DO UPDATE SET points_left = l.points_left + excluded.points_left
+    ), emptied AS (
+        UPDATE points_lots l SET points_left = l.points_left + m.points
+          FROM moved m WHERE m.points < 0 AND l.outlet_id = m.outlet_id AND l.expires_on = m.expires_on
+    ), moved_accounts AS (
+        UPDATE points_accounts a
+           SET balance = a.balance + m.balance, pending = a.pending + m.pending, owed = a.owed + m.owed
+          FROM (SELECT outlet_id, sum(points + owed_change) AS balance, sum(pending_change) AS pending,
+                       sum(owed_change) AS owed
+                  FROM moves GROUP BY outlet_id) m
+         WHERE a.outlet_id = m.outlet_id
+    )
+"""
+"""Parts of a statement that enter the relation ``moves``, with ENTRY_COLUMNS, and move its lots and accounts.
+
+The accounts are there and locked, and the lots were read after that. Gives ``entered`` (id, kind, source_kind,
+source_id).
+"""
+
+_ENTER = f"""
+    WITH moves AS MATERIALIZED (
+        SELECT * FROM json_to_recordset($1) AS m({ENTRY_COLUMNS})
+    ), {ENTER}
+    SELECT m.n, e.id FROM moves m JOIN entered e USING (kind, source_kind, source_id)
+"""
+
+_EXPIRE = """
+    WITH due AS MATERIALIZED (
+        SELECT outlet_id, expires_on FROM points_lots
+         WHERE expires_on < $1 ORDER BY expires_on, outlet_id LIMIT $2
+    ), locked AS MATERIALIZED (
+        SELECT outlet_id FROM points_accounts
+         WHERE outlet_id = ANY (ARRAY(SELECT outlet_id FROM due)) ORDER BY outlet_id FOR UPDATE
+    ), gone AS (
+        DELETE FROM points_lots l USING due d, locked k
+         WHERE l.outlet_id = d.outlet_id AND l.expires_on = d.expires_on AND k.outlet_id = l.outlet_id
+        RETURNING l.id, l.outlet_id, l.expires_on, l.points_left
+    ), entered AS (
+        INSERT INTO ledger_entries (outlet_id, kind, points, expires_on, source_kind, source_id, rule, why, at)
+        SELECT outlet_id, 'expiry', -points_left, expires_on, 'lot', id::text, 'expiry:lot',
+               to_char(expires_on, '"有效期到 "YYYY"年"FMMM"月"FMDD"日，没用完的 "') || points_left || ' 分过期了', $3
+          FROM gone WHERE points_left > 0
+    ), debited AS (
+        UPDATE points_accounts a SET balance = a.balance - g.points
+          FROM (SELECT outlet_id, sum(points_left) AS points FROM gone WHERE points_left > 0 GROUP BY outlet_id) g
+         WHERE a.outlet_id = g.outlet_id
+    )
+    SELECT count(*) AS lots, coalesce(sum(points_left), 0)::bigint AS points FROM gone
+"""
+
 
 class AccrualRow(msgspec.Struct, frozen=True):
     """An accrual on its way into the ledger, the n-th of its call."""
@@ -83,6 +159,31 @@ class AccrualRow(msgspec.Struct, frozen=True):
     rule: str
     why: str
     at: datetime
+    terms_id: int | None
+    campaign_id: int | None
+
+
+class EntryRow(msgspec.Struct, frozen=True):
+    """An entry on its way into the ledger, the n-th of its call; its lots in ``expires_on`` or in both lists."""
+
+    n: int
+    outlet_id: int
+    member_id: int | None
+    kind: str
+    points: int
+    owed_change: int
+    pending_change: int
+    expires_on: date | None
+    lot_dates: tuple[date, ...] | None
+    lot_points: tuple[int, ...] | None
+    source_kind: str
+    source_id: str
+    rule: str
+    why: str
+    at: datetime
+    of_entry_id: int | None
+    campaign_id: int | None
+    terms_id: int | None
 
 
 async def accrue(rows: Sequence[AccrualRow]) -> list[asyncpg.Record]:
@@ -93,92 +194,61 @@ async def accrue(rows: Sequence[AccrualRow]) -> list[asyncpg.Record]:
     return await writing().fetch(_ACCRUE, rowset(rows))
 
 
-async def accounts(outlet_ids: Sequence[int]) -> list[asyncpg.Record]:
-    """Read the accounts of outlets; an outlet that never had points has no row."""
+async def enter(rows: Sequence[EntryRow]) -> dict[int, int]:
+    """Enter what was decided on locked accounts, and move lots and accounts; return n → id of the entry."""
+    return {row["n"]: row["id"] for row in await writing().fetch(_ENTER, rowset(rows))}
+
+
+async def expire(before: date, limit: int, at: datetime) -> tuple[int, int]:
+    """Let at most ``limit`` lots expire whose last day is before a day; return how many lots and points are gone.
+
+    Locks the accounts in outlet order. A lot of 0 points goes without an entry.
+    """
+    (row,) = await writing().fetch(_EXPIRE, before, limit, at)
+    return row["lots"], row["points"]
+
+
+async def lots(outlet_ids: Sequence[int]) -> list[asyncpg.Record]:
+    """Read the lots of outlets that hold something."""
     return await reading().fetch(
-        "SELECT outlet_id, balance, pending, owed FROM points_accounts WHERE outlet_id = ANY ($1::bigint[])",
+        """
+        SELECT outlet_id, expires_on, points_left FROM points_lots
+         WHERE outlet_id = ANY ($1::bigint[]) AND points_left > 0
+        """,
         outlet_ids,
     )
 
 
-async def expiring(outlet_id: int) -> list[asyncpg.Record]:
-    """Read how many points of an outlet end on which day, soonest first."""
+async def entered(kinds: Sequence[str], sources: Sequence[tuple[str, str]]) -> list[asyncpg.Record]:
+    """Read the entries of some kinds that were made for sources (kind, id). They never change once they are there."""
     return await reading().fetch(
         """
-        SELECT expires_on, points_left AS points FROM points_lots
-         WHERE outlet_id = $1 AND points_left > 0 ORDER BY expires_on
+        SELECT e.id, e.outlet_id, e.kind, e.points, e.owed_change, e.pending_change, e.expires_on, e.lot_dates,
+               e.lot_points, e.source_kind, e.source_id, e.rule, e.terms_id, e.campaign_id, e.of_entry_id
+          FROM unnest($2::text[], $3::text[]) AS w(source_kind, source_id)
+         CROSS JOIN LATERAL (SELECT * FROM ledger_entries
+                              WHERE source_id = w.source_id AND source_kind = w.source_kind AND kind = ANY ($1::text[])
+                             ) e
         """,
-        outlet_id,
+        kinds,
+        [kind for kind, _ in sources],
+        [source_id for _, source_id in sources],
     )
 
 
-async def entries(outlet_id: int, before_id: int | None, limit: int) -> list[asyncpg.Record]:
-    """Read entries of an outlet, the latest first, below ``before_id``."""
-    return await reading().fetch(
-        """
-        SELECT id, kind, points, owed_repaid, expires_on, source_kind, source_id, rule, why, at FROM ledger_entries
-         WHERE outlet_id = $1 AND ($2::bigint IS NULL OR id < $2) ORDER BY id DESC LIMIT $3
-        """,
-        outlet_id,
-        before_id,
-        limit,
-    )
+async def settling(entry_ids: Sequence[int]) -> list[asyncpg.Record]:
+    """Read what has settled entries so far: of each its released lot, and the sum taken back or given back.
 
-
-async def differences(limit: int, outlet_id: int | None = None) -> list[asyncpg.Record]:
-    """Find accounts, of one outlet or all, whose balance or lots are not what their entries say, at most ``limit``."""
-    return await reading().fetch(
-        """
-        WITH said AS (
-            SELECT outlet_id, sum(points - owed_repaid) AS balance FROM ledger_entries
-             WHERE $2::bigint IS NULL OR outlet_id = $2 GROUP BY outlet_id
-        ), kept AS (
-            SELECT outlet_id, sum(points_left) AS points_left FROM points_lots
-             WHERE $2::bigint IS NULL OR outlet_id = $2 GROUP BY outlet_id
-        )
-        SELECT coalesce(a.outlet_id, s.outlet_id, k.outlet_id) AS outlet_id,
-               a.balance AS account, s.balance AS entries, k.points_left AS lots
-          FROM (SELECT outlet_id, balance FROM points_accounts WHERE $2::bigint IS NULL OR outlet_id = $2) a
-          FULL JOIN said s ON s.outlet_id = a.outlet_id
-          FULL JOIN kept k ON k.outlet_id = coalesce(a.outlet_id, s.outlet_id)
-         WHERE coalesce(a.balance, 0) <> coalesce(s.balance, 0) OR coalesce(a.balance, 0) <> coalesce(k.points_left, 0)
-         ORDER BY 1 LIMIT $1
-        """,
-        limit,
-        outlet_id,
-    )
-
-
-async def orphans(limit: int, outlet_id: int | None = None) -> list[asyncpg.Record]:
-    """Find accounts, of one outlet or all, of outlets that do not exist, at most ``limit``."""
-    return await reading().fetch(
-        """
-        SELECT a.outlet_id FROM points_accounts a
-         WHERE NOT EXISTS (SELECT FROM outlets o WHERE o.id = a.outlet_id)
-           AND ($2::bigint IS NULL OR a.outlet_id = $2)
-         ORDER BY 1 LIMIT $1
-        """,
-        limit,
-        outlet_id,
-    )
-
-
-async def story(outlet_code: str, limit: int) -> list[asyncpg.Record]:
-    """Read an outlet by its code with its account and its last entries, oldest first, each with the sum up to it.
-
-    One row without an entry for an outlet that has none; no row for an unknown outlet.
+    Exact only while the accounts are locked.
     """
     return await reading().fetch(
         """
-        SELECT o.id AS outlet_id, o.name, a.balance, a.pending, a.owed, e.*
-          FROM outlets o
-          LEFT JOIN points_accounts a ON a.outlet_id = o.id
-          LEFT JOIN LATERAL (
-              SELECT id AS entry_id, at, kind, points, owed_repaid, expires_on, source_kind, source_id, rule, why,
-                     sum(points - owed_repaid) OVER (ORDER BY id) AS balance_after
-                FROM ledger_entries WHERE outlet_id = o.id ORDER BY id DESC LIMIT $2) e ON true
-         WHERE o.code = $1 ORDER BY e.entry_id
+        SELECT of_entry_id AS entry_id,
+               max(expires_on) FILTER (WHERE kind = 'accrual') AS released_into,
+               coalesce(bool_or(kind = 'accrual'), false) AS released,
+               coalesce(sum(abs(points + pending_change)) FILTER (WHERE kind = 'reversal'), 0)::bigint AS reversed,
+               coalesce(sum(pending_change), 0)::bigint AS pending_change
+          FROM ledger_entries WHERE of_entry_id = ANY ($1::bigint[]) GROUP BY of_entry_id
         """,
-        outlet_code,
-        limit,
+        entry_ids,
     )

@@ -16,6 +16,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("checkin", "每日签到", "首页和活动里的签到；关闭时已有的积分和连续天数不变。"),
     Feature("binding_offers", "手机号匹配门店", "未绑定的店主看到和自己手机号一致的门店。"),
     Feature("points_entries", "积分明细", "小程序里的积分明细页。"),
+    Feature("rewards", "积分兑换", "小程序里的兑换商城；关闭时已经兑到的权益还能用。"),
     Feature("console_export", "后台导出", "后台列表的导出按钮；只能对所有人打开或关闭。"),
 )
 

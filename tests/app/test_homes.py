@@ -11,7 +11,7 @@ from games.checkin import checkins
 from loyalty.customers.errors import SessionEnded
 from loyalty.customers.personal import DataKeys
 from loyalty.customers.standings import MemberRef
-from loyalty.points.ledger import Account
+from loyalty.points.statements.statements import Account
 from tests import factories
 
 AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)

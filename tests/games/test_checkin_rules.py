@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from games.checkin import rules
-from games.checkin.rules import BUILT_IN, Ladder, Streak
+from games.checkin.rules import BOOK, Ladder, Streak
 from loyalty.clock import business_date
-from loyalty.points.rules import expires_on
+from loyalty.points.rules import ExpiryTerms, expires_on
 
 
 @pytest.mark.parametrize(
@@ -15,11 +15,11 @@ from loyalty.points.rules import expires_on
     [(1, 5), (2, 5), (3, 10), (4, 5), (5, 10), (6, 5), (7, 25), (8, 5), (10, 10), (14, 25), (15, 5), (365, 5)],
 )
 def test_the_ladder_pays_base_and_extra_and_starts_again_on_day_eight(day: int, points: int) -> None:
-    assert rules.points_of(BUILT_IN, day) == points
+    assert rules.points_of(BOOK.built_in, day) == points
 
 
 def test_a_ladder_of_its_own_length_goes_round() -> None:
-    ladder = Ladder(7, 2, (0, 3))
+    ladder = Ladder(2, (0, 3))
     assert [rules.points_of(ladder, day) for day in range(1, 6)] == [2, 5, 2, 5, 2]
 
 
@@ -82,4 +82,4 @@ def test_an_instant_without_a_zone_belongs_to_no_day() -> None:
     ],
 )
 def test_points_live_twelve_months_to_the_end_of_the_month(earned_on: date, end: date) -> None:
-    assert expires_on(earned_on) == end
+    assert expires_on(ExpiryTerms(), earned_on) == end

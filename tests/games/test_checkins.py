@@ -103,8 +103,9 @@ async def test_a_configured_ladder_counts_from_its_day(db: str, data_keys: DataK
     owner = await factories.bound(await factories.outlet(AT, data_keys), AT, data_keys)
     await rows.execute(
         db,
-        "INSERT INTO checkin_ladders (effective_on, base_points, extra_points)"
-        " VALUES ('2026-11-05', 7, '{0}'), ('2026-11-06', 8, '{0,2}')",
+        "INSERT INTO rule_versions (book, effective_on, body, made_by, made_at, reason)"
+        """ VALUES ('checkin_ladder', '2026-11-05', '{"base_points": 7, "extra_points": [0]}', 'test', now(), 'test'),
+                   ('checkin_ladder', '2026-11-06', '{"base_points": 8, "extra_points": [0,2]}', 'test', now(), 'x')""",
     )
     points = []
     for day in range(3):

@@ -3,7 +3,7 @@
 from app.http.doors import MemberDoor, OptionalMemberDoor, PublicDoor
 from app.http.endpoints import Endpoint, Group
 from app.http.limits import Limit
-from app.http.mini import bindings, games, homes, points, sessions
+from app.http.mini import bindings, games, homes, points, rewards, sessions
 from games.registry import GAMES
 from loyalty.customers.errors import (
     AlreadyBound,
@@ -23,6 +23,17 @@ from loyalty.customers.errors import (
 )
 from loyalty.customers.texts import TEXTS, Text
 from loyalty.errors import IdempotencyKeyReused, Overloaded, TryAgain
+from loyalty.points.errors import InsufficientPoints
+from loyalty.rewards.errors import (
+    RewardClosed,
+    RewardCostChanged,
+    RewardLimitReached,
+    RewardNotEligible,
+    RewardNotOpen,
+    RewardPaused,
+    RewardSoldOut,
+    RewardUnknown,
+)
 from loyalty.switches.errors import FeatureOff
 
 PREFIX = "/mp/v1"
@@ -164,6 +175,59 @@ MEMBERS = Group(
             points.Entries,
             query=points.EntriesQuery,
             refusals=(BindingRequired, FeatureOff, Overloaded),
+        ),
+        Endpoint(
+            "GET",
+            "/points/statement",
+            "月账单",
+            points.show_statement,
+            points.StatementView,
+            query=points.StatementQuery,
+            refusals=(BindingRequired,),
+        ),
+        Endpoint(
+            "GET",
+            "/rewards",
+            "兑换商城",
+            rewards.list_rewards,
+            rewards.Rewards,
+            refusals=(BindingRequired, FeatureOff, Overloaded),
+        ),
+        Endpoint(
+            "POST",
+            "/rewards/{id}/redemptions",
+            "用积分兑换",
+            rewards.redeem,
+            rewards.RedemptionView,
+            statuses=(201, 200),
+            body=rewards.NewRedemption,
+            keyed=True,
+            limit=Limit("redemptions", 60, 60),
+            refusals=(
+                BindingRequired,
+                FeatureOff,
+                RewardUnknown,
+                RewardNotOpen,
+                RewardClosed,
+                RewardPaused,
+                RewardCostChanged,
+                RewardNotEligible,
+                RewardSoldOut,
+                RewardLimitReached,
+                InsufficientPoints,
+                IdempotencyKeyReused,
+                TryAgain,
+                Overloaded,
+            ),
+        ),
+        Endpoint(
+            "GET",
+            "/entitlements",
+            "我的权益",
+            rewards.list_entitlements,
+            rewards.Entitlements,
+            query=rewards.EntitlementsQuery,
+            refusals=(BindingRequired,),
         ),
     ),
 )

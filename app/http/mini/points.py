@@ -11,7 +11,9 @@ from app.http.errors import OutOfRange
 from app.http.mini import switching
 from app.http.mini.ids import number_of
 from app.http.payloads import Instant
-from loyalty.points import ledger
+from loyalty.clock import business_date
+from loyalty.points.statements import statements
+from loyalty.points.statements.statements import Account, Entry
 
 
 class ExpiringView(msgspec.Struct, frozen=True):
@@ -54,7 +56,11 @@ class EntryView(msgspec.Struct, frozen=True):
     why: str
     rule: str
     source: SourceView
+    pending_change: int
     owed_repaid: int
+    """The part of it that repaid what the outlet owed."""
+    owed_added: int
+    """What could not be taken and is owed from now on."""
     lots: list[LotView]
 
 
@@ -72,9 +78,41 @@ class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
+class StatementQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which month; without one the present one."""
+
+    month: Annotated[str, Meta(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$")] | None = None
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """What the outlet had at an end of the month."""
+
+    balance: int
+    pending: int
+    owed: int
+
+
+class LineView(msgspec.Struct, frozen=True):
+    """An entry of the month and the balance after it."""
+
+    entry: EntryView
+    balance_after: int
+
+
+class StatementView(msgspec.Struct, frozen=True):
+    """The outlet's points over one month: opening plus the lines is closing."""
+
+    month: str
+    opening: AccountView
+    closing: AccountView
+    by_kind: dict[str, int]
+    lines: list[LineView]
+    cut: bool
+
+
 async def read_points(call: Call) -> PointsView:
     """Show what the outlet has."""
-    account, expiring = await ledger.account_of(call.principal)
+    account, expiring = await statements.account_of(call.principal, call.at)
     return PointsView(
         account.balance,
         account.pending,
@@ -91,25 +129,42 @@ async def list_entries(call: Call) -> Entries:
         before_id = None if query.cursor is None else number_of(query.cursor)
     except ValueError:
         raise OutOfRange(field="cursor", expected="上一页给出的 next_cursor") from None
-    entries = await ledger.entries_of(call.principal, before_id, query.limit + 1)
+    entries = await statements.entries_of(call.principal, before_id, query.limit + 1)
     switching.used(call, "points_entries")
     shown = entries[: query.limit]
-    return Entries(
-        [
-            EntryView(
-                str(entry.id),
-                entry.kind,
-                entry.points,
-                entry.at,
-                entry.why,
-                entry.rule,
-                SourceView(entry.source_kind, entry.source_id),
-                entry.owed_repaid,
-                []
-                if entry.expires_on is None or entry.points == entry.owed_repaid
-                else [LotView(entry.expires_on, entry.points - entry.owed_repaid)],
-            )
-            for entry in shown
-        ],
-        str(shown[-1].id) if len(entries) > query.limit else None,
+    return Entries([_entry_view(entry) for entry in shown], str(shown[-1].id) if len(entries) > query.limit else None)
+
+
+def _entry_view(entry: Entry) -> EntryView:
+    return EntryView(
+        str(entry.id),
+        entry.kind,
+        entry.points,
+        entry.at,
+        entry.why,
+        entry.rule,
+        SourceView(entry.source_kind, entry.source_id),
+        entry.pending_change,
+        max(-entry.owed_change, 0),
+        max(entry.owed_change, 0),
+        [LotView(day, points) for day, points in entry.lots],
     )
+
+
+async def show_statement(call: Call) -> StatementView:
+    """Show a month of the ledger, oldest first."""
+    query = cast(StatementQuery, call.query)
+    month = business_date(call.at) if query.month is None else date.fromisoformat(f"{query.month}-01")
+    found = await statements.statement_of(call.principal, month)
+    return StatementView(
+        f"{found.month:%Y-%m}",
+        _account_view(found.opening),
+        _account_view(found.closing),
+        found.by_kind,
+        [LineView(_entry_view(line.entry), line.balance_after) for line in found.lines],
+        found.cut,
+    )
+
+
+def _account_view(account: Account) -> AccountView:
+    return AccountView(account.balance, account.pending, account.owed)

@@ -29,8 +29,8 @@ from loyalty.events import log
 from loyalty.events.log import PastEvent
 from loyalty.organisation import audit
 from loyalty.organisation.audit import AuditSearch
-from loyalty.points import ledger
-from loyalty.points.ledger import Line
+from loyalty.points.statements import statements
+from loyalty.points.statements.statements import Line
 from loyalty.staff.rules import Role
 
 LOOKING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer", "checker", "rep", "supervisor")
@@ -127,7 +127,7 @@ async def _shown(visit: Visit, tab: TabName) -> View:
     card = await outlets.read(visit.params["code"], visit.reach, visit.resources.data_keys, visit.at)
     bound = await outlets.bindings(card.id, visit.resources.data_keys)
     async with transactions.reader():
-        account = (await ledger.accounts([card.id]))[card.id]
+        account = (await statements.accounts([card.id]))[card.id]
         reps = await assignments.of_outlet(card.id)
     live = [one for one in bound if one.ended_at is None]
     seen = max((one.last_login_at for one in live if one.last_login_at), default=None)
@@ -191,7 +191,7 @@ def _facts(card: OutletCard) -> tuple[Fact, ...]:
 
 async def _ledger(card: OutletCard) -> Table:
     async with transactions.reader():
-        story = await ledger.story_of(card.code, ENTRIES_MAX)
+        story = await statements.story_of(card.code, ENTRIES_MAX)
     lines: Sequence[Line] = () if story is None else story.entries[::-1]
     return Table(
         id="entries",
@@ -214,7 +214,7 @@ async def _ledger(card: OutletCard) -> Table:
                 ),
                 Cell(f"{line.entry.points:+,}"),
                 Cell(f"{line.balance_after:,}"),
-                Cell("—" if line.entry.expires_on is None else f"{line.entry.expires_on:%Y-%m-%d}"),
+                Cell("—" if not line.entry.lots else f"{line.entry.lots[0][0]:%Y-%m-%d}"),
             )
             for line in lines
         ),

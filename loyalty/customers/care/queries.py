@@ -19,14 +19,15 @@ _TYPED = "(true OR ($1::bigint[], $2::bigint, $3::bigint[], $4::timestamptz) IS 
 """Always true: a parameter that a statement does not name would have no type."""
 
 
-def _in_reach(reach: Reach) -> str:
-    """Give the condition on outlets ``o`` for the parameters of ``_asked``; the smaller ones plan better."""
+def in_reach(reach: Reach) -> str:
+    """Give the condition on outlets ``o`` for the parameters of ``asked``; the smaller ones plan better."""
     shape = {(True, False): _ALL, (False, True): _OWN, (True, True): f"({_ALL} OR {_OWN})"}
     condition = shape.get((bool(reach.node_ids), bool(reach.rep_node_ids)), "false")
     return f"{_TYPED} AND {condition}"
 
 
-def _asked(reach: Reach, at: datetime) -> tuple[object, ...]:
+def asked(reach: Reach, at: datetime) -> tuple[object, ...]:
+    """Give the first four parameters of a statement whose condition is ``in_reach``."""
     return (list(reach.node_ids), reach.rep_id, list(reach.rep_node_ids), at)
 
 
@@ -67,7 +68,7 @@ async def find(
         f"""
         WITH found AS (
             SELECT o.* FROM outlets o
-             WHERE {_in_reach(reach)} AND {named if text else "($5 = '%' AND $6 = '%' AND $7::bytea[] IS NOT NULL)"}
+             WHERE {in_reach(reach)} AND {named if text else "($5 = '%' AND $6 = '%' AND $7::bytea[] IS NOT NULL)"}
                AND ($8 = '' OR o.status = $8) AND ($9 = '' OR o.value_class = $9)
                AND ($10 = '' OR ($10 = 'yes') = EXISTS (SELECT FROM bindings b
                                                          WHERE b.outlet_id = o.id AND b.ended_at IS NULL))
@@ -80,7 +81,7 @@ async def find(
           FROM found o JOIN organisation_nodes p ON p.id = o.plant_id JOIN organisation_nodes n ON n.id = o.place_id
          ORDER BY {_ORDERS[order]}
         """,
-        *_asked(reach, at),
+        *asked(reach, at),
         prefix(text),
         prefix(initials),
         phone_indexes,
@@ -105,9 +106,9 @@ async def outlet(reach: Reach, code: str, at: datetime) -> asyncpg.Record | None
           LEFT JOIN outlet_assignments a
                  ON a.outlet_id = o.id AND a.from_at <= $4 AND (a.until_at IS NULL OR a.until_at > $4)
           LEFT JOIN staff s ON s.id = a.staff_id
-         WHERE o.code = $5 AND {_in_reach(reach)}
+         WHERE o.code = $5 AND {in_reach(reach)}
         """,
-        *_asked(reach, at),
+        *asked(reach, at),
         code,
     )
 
@@ -134,9 +135,9 @@ async def own_totals(reach: Reach, since: datetime, at: datetime) -> asyncpg.Rec
                count(*) FILTER (WHERE EXISTS (SELECT FROM bindings b
                                                WHERE b.outlet_id = o.id AND b.ended_at IS NULL)) AS bound,
                count(*) FILTER (WHERE o.created_at >= $5) AS new, $4::timestamptz AS counted_at
-          FROM outlets o WHERE {_in_reach(reach)} AND o.status = 'open'
+          FROM outlets o WHERE {in_reach(reach)} AND o.status = 'open'
         """,
-        *_asked(reach, at),
+        *asked(reach, at),
         since,
     )
 
@@ -147,9 +148,9 @@ async def own_bindings_per_day(reach: Reach, since: datetime, at: datetime, offs
         f"""
         SELECT ((b.bound_at AT TIME ZONE 'UTC') + $6::interval)::date AS on_date, count(*) AS made
           FROM bindings b JOIN outlets o ON o.id = b.outlet_id
-         WHERE b.bound_at >= $5 AND {_in_reach(reach)} GROUP BY 1 ORDER BY 1
+         WHERE b.bound_at >= $5 AND {in_reach(reach)} GROUP BY 1 ORDER BY 1
         """,
-        *_asked(reach, at),
+        *asked(reach, at),
         since,
         offset,
     )

@@ -1,0 +1,1 @@
+"""Manual adjustments: proposed by one person, checked by another."""

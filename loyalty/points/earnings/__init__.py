@@ -1,0 +1,1 @@
+"""What outlets earn under caps and budgets."""

@@ -1,0 +1,1 @@
+"""Reading the ledger: accounts, entries with their why, statements by month."""

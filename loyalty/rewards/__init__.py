@@ -1,0 +1,1 @@
+"""Rewards: what points buy and games give, and the entitlements that outlets hold."""

@@ -1,0 +1,1 @@
+"""Entitlements: held by an order, redeemed at its confirmation, released at its cancellation, or lapsed."""

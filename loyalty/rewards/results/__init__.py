@@ -1,0 +1,1 @@
+"""What rewards came to: cost, use and results for marketing, and the proofs' counts."""

@@ -1,0 +1,1 @@
+"""The kinds of reward: one file each, and one line in the registry."""

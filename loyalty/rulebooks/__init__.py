@@ -1,0 +1,1 @@
+"""Rule books: what marketing and head office decide by number, as versions that never change."""
