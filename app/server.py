@@ -22,6 +22,7 @@ from app.http.console.pages import Area
 from app.http.endpoints import Context, Group
 from app.http.errors import HttpRefusal
 from app.http.limits import Limits
+from app.http.marketing.pages import MARKETING
 from app.http.mini.endpoints import MINI
 from app.http.ops.pages import OPS
 from app.http.outlets.pages import OUTLETS
@@ -35,7 +36,7 @@ from app.switchboard import SwitchBoard
 from loyalty.errors import Overloaded, Refusal
 
 GROUPS: tuple[Group, ...] = (*MINI, SFA, SYSTEMS)
-AREAS: tuple[Area, ...] = (CONSOLE, OUTLETS, OPS, ADMIN)
+AREAS: tuple[Area, ...] = (CONSOLE, OUTLETS, OPS, MARKETING, ADMIN)
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
 """Twice what any route takes: what is too large by less is read away, so that its sender sees the refusal."""
 GRACEFUL_SECONDS = 3

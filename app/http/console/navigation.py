@@ -21,10 +21,17 @@ class Entry:
     """Whether it is about the whole house, and only for roles that count in all of it."""
 
 
+ADJUSTING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer", "checker")
+MARKETING: tuple[Role, ...] = ("admin", "marketer")
+
 ENTRIES: tuple[Entry, ...] = (
     Entry("今天", "总览", "/", "home"),
     Entry("客户", "门店", "/outlets", "shop"),
     Entry("客户", "业务员", "/ops/reps", "truck", ("admin", "plant_lead", "supervisor")),
+    Entry("客户", "积分调整", "/ops/adjustments", "check", ADJUSTING),
+    Entry("市场", "兑换奖品", "/marketing/rewards", "gift", MARKETING, whole=True),
+    Entry("市场", "活动预算", "/marketing/campaigns", "flag", MARKETING, whole=True),
+    Entry("市场", "积分规则", "/marketing/rules", "star", MARKETING, whole=True),
     Entry("管理", "同事和授权", "/admin/staff", "people", ("admin",)),
     Entry("管理", "组织", "/admin/organisation", "tree", ("admin",)),
     Entry("管理", "功能开关", "/admin/switches", "switch", ("admin",), whole=True),

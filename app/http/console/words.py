@@ -18,6 +18,7 @@ KINDS: dict[Kind, str] = {"group": "集团", "plant": "工厂", "office": "营�
 MEMBER_ROLES: dict[str, str] = {"owner": "店主", "clerk": "店员"}
 
 ENTRY_KINDS: dict[str, str] = {
+    "pending": "待入账",
     "accrual": "获得",
     "redemption": "使用",
     "expiry": "过期",
@@ -25,7 +26,15 @@ ENTRY_KINDS: dict[str, str] = {
     "adjustment": "调整",
 }
 
-EVENTS: dict[str, str] = {"checkin.made": "签到", "binding.made": "绑定门店", "binding.ended": "解除绑定"}
+EVENTS: dict[str, str] = {
+    "checkin.made": "签到",
+    "binding.made": "绑定门店",
+    "binding.ended": "解除绑定",
+    "reward.redeemed": "积分兑换",
+    "reward.cancelled": "取消兑换",
+    "entitlement.redeemed": "用了权益",
+    "entitlement.lapsed": "权益过期",
+}
 
 ACTIONS: dict[str, str] = {
     "staff.added": "新增同事",
@@ -59,6 +68,18 @@ ACTIONS: dict[str, str] = {
     "binding.ended": "解除门店绑定",
     "binding.restored": "恢复门店绑定",
     "binding.owner_changed": "更换店主",
+    "rule.planned": "新增规则版本",
+    "rule.withdrawn": "撤回规则版本",
+    "campaign.added": "新增活动",
+    "campaign.changed": "调整活动",
+    "reward.added": "新增奖品",
+    "reward.changed": "修改奖品",
+    "reward.moved": "奖品上下架",
+    "redemption.cancelled": "取消兑换",
+    "adjustment.proposed": "提出积分调整",
+    "adjustment.approved": "复核通过积分调整",
+    "adjustment.rejected": "驳回积分调整",
+    "adjustment.withdrawn": "撤回积分调整",
     "list.exported": "导出列表",
     "form.refused": "表单来源不可信",
     "page.refused": "越权访问",
@@ -70,6 +91,9 @@ SUBJECTS: dict[str, str] = {
     "node": "组织",
     "system_key": "系统密钥",
     "switch": "功能开关",
+    "rule_book": "积分规则",
+    "campaign": "活动",
+    "reward": "奖品",
     "outlet": "门店",
     "page": "页面",
     "list": "列表",
@@ -101,5 +125,17 @@ DONE: dict[str, str] = {
     "unbound": "已解除绑定",
     "rebound": "已恢复绑定",
     "owner_changed": "店主已更换",
+    "rule_planned": "已保存，到生效日自动启用",
+    "rule_withdrawn": "已撤回",
+    "campaign_added": "活动已建好",
+    "campaign_saved": "已保存",
+    "reward_added": "草稿存好了，检查无误再上架",
+    "reward_saved": "已保存",
+    "reward_moved": "已更新，马上生效",
+    "adjustment_proposed": "已提交，等同事复核",
+    "adjustment_approved": "已通过，积分到账了",
+    "adjustment_rejected": "已驳回",
+    "adjustment_withdrawn": "已撤回",
+    "redemption_cancelled": "已取消，积分退回原来的有效期",
 }
 """What a page says once after something was done, by a short name that its address carries."""

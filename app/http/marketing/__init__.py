@@ -1,0 +1,1 @@
+"""Marketing's pages: rewards, campaigns, rule books."""
