@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app import backups, database, dependencies, house, logs, proofs, stamper, supervisor
+from app import backups, database, dependencies, house, logs, proofs, rebuilding, stamper, supervisor
 from app.archives import Archive
 from app.backups import BackupFault
 from app.dependencies import DependencyFault
@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     prove = commands.add_parser("prove", help="recompute every balance and name each difference")
     prove.add_argument("--explain", metavar="OUTLET", help="tell one outlet's account entry by entry, by its code")
     prove.set_defaults(run=_prove)
+    rebuild = commands.add_parser("rebuild", help="set what is derived to what the entries say")
+    rebuilt = rebuild.add_subparsers(required=True).add_parser("points", help="accounts, lots, budgets and units")
+    rebuilt.add_argument("--outlet", metavar="CODE", help="the account and lots of one outlet alone")
+    rebuilt.set_defaults(run=_rebuild_points)
     backup = commands.add_parser("backup", help="write all facts to one file")
     backup.add_argument("file", type=Path)
     backup.set_defaults(run=_backup)
@@ -159,6 +163,18 @@ def _explain(url: str, outlet_code: str) -> int:
     for line in proofs.lines_of(outlet_code, explanation):
         print(line)
     return 1 if explanation.differences else 0
+
+
+def _rebuild_points(options: argparse.Namespace) -> int:
+    url = _reachable_url()
+
+    async def mend() -> list[str]:
+        async with database.opened(url, pool_max=1, statement_seconds_max=None):
+            return await rebuilding.rebuild_points(options.outlet)
+
+    for line in asyncio.run(mend()):
+        print(line)
+    return 0
 
 
 def _backup(options: argparse.Namespace) -> int:

@@ -21,4 +21,13 @@ STAMP_SECONDS = Histogram("leketong_stamp_seconds", "Time a round of the stamper
 DIFFERENCES = Gauge(
     "leketong_proof_differences", "Differences that the last proof found", ("proof",), multiprocess_mode="mostrecent"
 )
+PROVEN_AT = Gauge(
+    "leketong_proof_finished_seconds", "When the last proof of everything finished", multiprocess_mode="mostrecent"
+)
+BUDGET_USED = Gauge(
+    "leketong_campaign_budget_used_ratio",
+    "Share of a running campaign's budget that is given",
+    ("campaign",),
+    multiprocess_mode="mostrecent",
+)
 TASKS = Counter("leketong_tasks_total", "Task runs", ("task", "result"))

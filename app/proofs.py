@@ -6,10 +6,11 @@ import msgspec
 
 from app import metrics
 from games.checkin.proofs import PROOFS as CHECKIN_PROOFS
-from loyalty import transactions
+from loyalty import clock, transactions
 from loyalty.clock import SHANGHAI
 from loyalty.organisation.proofs import PROOFS as ORGANISATION_PROOFS
 from loyalty.points.derived.proofs import PROOFS as POINTS_PROOFS
+from loyalty.points.holdings import Lots
 from loyalty.points.statements import statements
 from loyalty.points.statements.statements import Expiring, Story
 from loyalty.proofs import Difference, Proof
@@ -36,6 +37,7 @@ async def prove() -> list[Difference]:
             found = await proof()
             metrics.DIFFERENCES.labels(f"{proof.__module__}.{proof.__name__}").set(len(found))
             differences += found
+    metrics.PROVEN_AT.set(clock.now().timestamp())
     return differences
 
 
@@ -70,7 +72,7 @@ def lines_of(outlet_code: str, explanation: Explanation) -> list[str]:
         told.append(f"更早的记录合计 {story.opening} 分，下面是最近 {len(story.entries)} 条")
     for line in story.entries:
         entry = line.entry
-        until = "，" + "、".join(f"{_day(day)} 到期的 {points:+d}" for day, points in entry.lots) if entry.lots else ""
+        until = _lots_text(entry.lots)
         told.append(
             f"{_instant(entry.at)}  {entry.points:+d} → {line.balance_after}  {entry.why}{until}"
             f"  [{entry.kind} {entry.source_kind} {entry.source_id}, {entry.rule}]"
@@ -84,6 +86,12 @@ def lines_of(outlet_code: str, explanation: Explanation) -> list[str]:
     told += [f"{one.proof}: {one.what}" for one in explanation.differences]
     told.append(f"发现 {len(explanation.differences)} 处差异" if explanation.differences else "这家店的账目一致")
     return told
+
+
+def _lots_text(lots: Lots) -> str:
+    if len(lots) == 1 and lots[0][1] > 0:
+        return f"，{_day(lots[0][0])} 到期"
+    return "，" + "、".join(f"{_day(day)} 到期的 {points:+d}" for day, points in lots) if lots else ""
 
 
 def _day(on: date) -> str:

@@ -48,6 +48,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "counts": every("tasks.count_places", 300),
     "expiry": every("tasks.expire_points", 600),
     "lapses": every("tasks.lapse_entitlements", 60),
+    "budgets": every("tasks.watch_budgets", 60),
 }
 
 celery = Celery("leketong", include=["tasks.upkeep", "tasks.points", "tasks.reactions"])

@@ -4,9 +4,10 @@ from typing import Any
 
 from celery import Task
 
-from app import logs
+from app import logs, metrics
 from app.resources import Resources
 from loyalty import clock, transactions
+from loyalty.campaigns import campaigns
 from loyalty.points import ledger
 from loyalty.rewards.entitlements import entitlements
 from tasks import runtime
@@ -51,5 +52,23 @@ def lapse_entitlements(self: Task[..., Any]) -> int | None:
             if batch < entitlements.LAPSES_MAX:
                 break
         return lapsed
+
+    return runtime.run_often(self, body)
+
+
+@celery.task(name="tasks.watch_budgets", bind=True)
+def watch_budgets(self: Task[..., Any]) -> int | None:
+    """Show how much of each running campaign's budget is given, for the alarm that warns marketing."""
+
+    async def body(_resources: Resources) -> int:
+        async with transactions.reader():
+            found = await campaigns.read_all()
+        at = clock.now()
+        for one in found:
+            # One that is over must be told as well: what was told last would stand for ever.
+            runs = one.from_at <= at < one.until_at
+            used = one.spent_points / one.budget_points if one.budget_points is not None and runs else 0.0
+            metrics.BUDGET_USED.labels(one.code).set(used)
+        return len(found)
 
     return runtime.run_often(self, body)

@@ -181,6 +181,13 @@ def test_operating_guide_lists_every_metric_and_task() -> None:
     assert sorted(without_ticks(row[0]) for row in rows(section(text, "What runs by the clock"))) == sorted(scheduled)
 
 
+def test_alarms_name_metrics_that_there_are() -> None:
+    there = set(re.findall(r'"(leketong_\w+)"', read("app/metrics.py")))
+    named = set(re.findall(r"leketong_\w+", read("docs/alarms.yml")))
+    assert {re.sub("_(count|bucket)$", "", one) for one in named} <= there
+    assert {"leketong_proof_differences", "leketong_proof_finished_seconds"} <= named
+
+
 @pytest.mark.parametrize(
     ("heading", "names"),
     [

@@ -158,6 +158,26 @@ async def wrong_adjustments(limit: int, outlet_id: int | None) -> list[asyncpg.R
     )
 
 
+async def rebuild_budgets() -> int:
+    """Set what campaigns have spent to what their entries come to; return how many were wrong."""
+    mended: int = await writing().fetchval(
+        """
+        WITH locked AS MATERIALIZED (
+            SELECT id FROM campaigns ORDER BY id FOR NO KEY UPDATE
+        ), said AS (
+            SELECT campaign_id, sum(points + pending_change) AS points FROM ledger_entries
+             WHERE campaign_id IS NOT NULL GROUP BY campaign_id
+        ), mended AS (
+            UPDATE campaigns c SET spent_points = coalesce(s.points, 0)
+              FROM locked k LEFT JOIN said s ON s.campaign_id = k.id
+             WHERE c.id = k.id AND c.spent_points <> coalesce(s.points, 0)
+            RETURNING 1
+        ) SELECT count(*) FROM mended
+        """
+    )
+    return mended
+
+
 async def outlets_after(outlet_id: int, limit: int) -> list[int]:
     """Give the next outlets, in id order, that have an account or entries."""
     rows = await reading().fetch(

@@ -5,7 +5,7 @@ from datetime import date
 
 import asyncpg
 
-from loyalty.transactions import reading
+from loyalty.transactions import reading, writing
 
 
 async def totals(reward_ids: Sequence[int]) -> list[asyncpg.Record]:
@@ -95,3 +95,23 @@ async def wrong_redemptions(limit: int, outlet_id: int | None) -> list[asyncpg.R
         limit,
         outlet_id,
     )
+
+
+async def rebuild_units() -> int:
+    """Set the free units of allotments to what entitlements leave; return how many were wrong."""
+    await writing().execute("SELECT FROM allotments ORDER BY id FOR NO KEY UPDATE")
+    mended: int = await writing().fetchval(
+        """
+        WITH said AS (
+            SELECT a.id, a.units_total - a.units_returned - count(e.id) AS free
+              FROM allotments a
+              LEFT JOIN entitlements e ON e.allotment_id = a.id AND e.state IN ('free', 'held', 'redeemed')
+             GROUP BY a.id
+        ), mended AS (
+            UPDATE allotments a SET units_free = s.free FROM said s
+             WHERE a.id = s.id AND a.units_free <> s.free AND s.free >= 0
+            RETURNING 1
+        ) SELECT count(*) FROM mended
+        """
+    )
+    return mended

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 import msgspec
 
+from loyalty import transactions
 from loyalty.rewards.results import queries
 
 
@@ -59,3 +60,12 @@ async def per_day(reward_id: int, since: date) -> dict[date, int]:
 async def redeemed_by(outlet_id: int, limit: int) -> list[PastRedemption]:
     """Read an outlet's redemptions, the latest first. Needs a reader."""
     return [PastRedemption(**row) for row in await queries.redeemed_by(outlet_id, limit)]
+
+
+async def rebuild_units() -> int:
+    """Set the free units of allotments to what entitlements leave; return how many were wrong. Entry verb.
+
+    Locks all allotments. What was returned stays returned; more out than there are is beyond mending and stays wrong.
+    """
+    async with transactions.begin():
+        return await queries.rebuild_units()
