@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import httpx
 
-from app import database, demo_rows, house, settings
+from app import database, demo_rewards, demo_rows, house, settings
 from app.demo_accounts import ACCOUNTS, PASSWORD
 from app.demo_rows import Shop
 from app.settings import Settings
@@ -50,7 +50,7 @@ async def load(config: Settings, at: datetime) -> str:
     async with httpx.AsyncClient(base_url=config.wechat_base_url, timeout=5) as sandbox:
         afang = await _afang(sandbox, at, data_keys)
         guest = (await sandbox.post("/sandbox/members", json={"phone": demo_rows.LAOWANG_PHONE})).raise_for_status()
-    await _live(at, data_keys)
+    await demo_rewards.load(await _live(at, data_keys), at, BY)
     await counts.count_places(at)
     code = await binding_codes.issue("SH0002", None, "card", "demo", at)
     staff = "".join(f"    {one.code:<12}{one.role_title}，{one.name}\n" for one in ACCOUNTS)
@@ -147,8 +147,8 @@ async def _afang(sandbox: httpx.AsyncClient, at: datetime, data_keys: DataKeys) 
     return openid
 
 
-async def _live(at: datetime, data_keys: DataKeys) -> None:
-    """Let the other shops bind, and check in day after day, each in its own rhythm."""
+async def _live(at: datetime, data_keys: DataKeys) -> dict[str, MemberRef]:
+    """Let the other shops bind, and check in day after day, each in its own rhythm; return their owners."""
     owners: dict[str, MemberRef] = {}
     for number, shop in enumerate(demo_rows.SHOPS):
         if shop.bound_days is None:
@@ -169,6 +169,7 @@ async def _live(at: datetime, data_keys: DataKeys) -> None:
             if shop.bound_days is not None and days <= shop.bound_days and shop.rhythm and (days + number) % shop.rhythm
         ]
         await checkins.make(plays)
+    return owners
 
 
 def _instant(at: datetime, days: int, number: int) -> datetime:

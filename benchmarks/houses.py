@@ -60,6 +60,16 @@ PEOPLE = (
     SELECT n, n, 'owner', 'offer', 'bench', now(), now(), 'bench', '' FROM generate_series(1, {members}) n
     """,
     """
+    WITH set_aside AS (
+        INSERT INTO allotments (purpose, units_total, units_free) VALUES ('reward:1', 10000000, 10000000) RETURNING id
+    )
+    INSERT INTO rewards (type, name, description, terms, cost_points, cost_fen, allotment_id, outlet_max, plants,
+                         value_classes, tags, from_at, until_at, days_valid, state, made_by, made_at)
+    SELECT 'coupon', 'bench', '', '{{"off_fen": 100, "minimum_fen": 0}}', 5, 100, id, 1000, '{{}}', '{{}}', '{{}}',
+           now(), now() + interval '1 year', 30, 'live', 'bench', now()
+      FROM set_aside
+    """,
+    """
     WITH hired AS (
         INSERT INTO staff (code, login, name, source, created_at, password_is_temporary)
         VALUES ('bench', 'bench', 'bench', 'bench', now(), false) RETURNING id
@@ -245,6 +255,18 @@ class House:
                 b"POST /mp/v1/games/checkin/plays HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
                 b"Content-Length: 2\r\nAuthorization: Bearer %b\r\nIdempotency-Key: %b-%08d\r\n\r\n{}"
                 % (self._token(number), name.encode(), number)
+                for number in members
+            ]
+        )
+
+    def redemptions(self, members: Sequence[int], name: str) -> Path:
+        """Write a redemption of what five points buy, of limited units, for each member, each with a key of its own."""
+        body = b'{"cost_points":5}'
+        return self.machine.requests(
+            [
+                b"POST /mp/v1/rewards/1/redemptions HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\nAuthorization: Bearer %b\r\nIdempotency-Key: %b-%08d\r\n\r\n%b"
+                % (len(body), self._token(number), name.encode(), number, body)
                 for number in members
             ]
         )

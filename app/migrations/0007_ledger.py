@@ -547,14 +547,14 @@ class Migration(migrations.Migration):
                     UniqueConstraint(fields=("outlet_id", "expires_on"), name="points_lots_one_per_day"),
                     CheckConstraint(check="points_left >= 0", name="points_lots_not_negative"),
                 ],
-                "indexes": [Index(fields=["expires_on", "outlet_id"], name="points_lots_by_day")],
+                "indexes": [Index(fields=["expires_on"], name="points_lots_by_day")],
                 "pk_attr": "id",
                 "table_description": "The points of an outlet that expire on one day; spent soonest first. Deleted when it expires.",
             },
         ),
         ops.AddIndex(
             model_name="PointsLot",
-            index=Index(fields=["expires_on", "outlet_id"], name="points_lots_by_day"),
+            index=Index(fields=["expires_on"], name="points_lots_by_day"),
         ),
         ops.RunSQL(sql=AFTER, reverse_sql=""),
     ]

@@ -104,7 +104,7 @@ TAKE_UNITS = """
     taken AS (
         UPDATE allotments a SET units_free = a.units_free - t.units
           FROM (SELECT allotment_id, count(*) AS units FROM won WHERE allotment_id IS NOT NULL GROUP BY allotment_id) t
-         WHERE a.id = t.allotment_id
+         WHERE a.id = ANY (ARRAY(SELECT allotment_id FROM won)) AND a.id = t.allotment_id
     )
 """
 """Part of a statement that takes a unit of a locked allotment for each row of the relation ``won`` (allotment_id)."""

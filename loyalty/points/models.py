@@ -44,7 +44,7 @@ class PointsLot(Model):
         """Names of the table and its rules."""
 
         table = "points_lots"
-        indexes = (Index(fields=("expires_on", "outlet_id"), name="points_lots_by_day"),)
+        indexes = (Index(fields=("expires_on",), name="points_lots_by_day"),)
         constraints = (
             UniqueConstraint(fields=("outlet_id", "expires_on"), name="points_lots_one_per_day"),
             CheckConstraint(check="points_left >= 0", name="points_lots_not_negative"),

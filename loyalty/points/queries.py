@@ -98,14 +98,17 @@ ENTER = """
         ON CONFLICT (outlet_id, expires_on) DO UPDATE SET points_left = l.points_left + excluded.points_left
     ), emptied AS (
         UPDATE points_lots l SET points_left = l.points_left + m.points
-          FROM moved m WHERE m.points < 0 AND l.outlet_id = m.outlet_id AND l.expires_on = m.expires_on
+          FROM moved m
+         -- The array makes it a look-up of these outlets whatever the planner believes of a table that is still new.
+         WHERE l.outlet_id = ANY (ARRAY(SELECT outlet_id FROM moved WHERE points < 0))
+           AND m.points < 0 AND l.outlet_id = m.outlet_id AND l.expires_on = m.expires_on
     ), moved_accounts AS (
         UPDATE points_accounts a
            SET balance = a.balance + m.balance, pending = a.pending + m.pending, owed = a.owed + m.owed
           FROM (SELECT outlet_id, sum(points + owed_change) AS balance, sum(pending_change) AS pending,
                        sum(owed_change) AS owed
                   FROM moves GROUP BY outlet_id) m
-         WHERE a.outlet_id = m.outlet_id
+         WHERE a.outlet_id = ANY (ARRAY(SELECT outlet_id FROM moves)) AND a.outlet_id = m.outlet_id
     )
 """
 """Parts of a statement that enter the relation ``moves``, with ENTRY_COLUMNS, and move its lots and accounts.
@@ -124,7 +127,7 @@ _ENTER = f"""
 _EXPIRE = """
     WITH due AS MATERIALIZED (
         SELECT outlet_id, expires_on FROM points_lots
-         WHERE expires_on < $1 ORDER BY expires_on, outlet_id LIMIT $2
+         WHERE expires_on < $1 ORDER BY expires_on LIMIT $2
     ), locked AS MATERIALIZED (
         SELECT outlet_id FROM points_accounts
          WHERE outlet_id = ANY (ARRAY(SELECT outlet_id FROM due)) ORDER BY outlet_id FOR UPDATE

@@ -202,7 +202,7 @@ MEMBERS = Group(
             statuses=(201, 200),
             body=rewards.NewRedemption,
             keyed=True,
-            limit=Limit("redemptions", 60, 60),
+            limit=games.PLAYS,
             refusals=(
                 BindingRequired,
                 FeatureOff,

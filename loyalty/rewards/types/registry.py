@@ -1,5 +1,6 @@
 """The reward types there are: one literal tuple."""
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ def terms_of(code: str, kept: str) -> Any:
     return msgspec.json.decode(kept, type=BY_CODE[code].terms_type)
 
 
+@lru_cache(maxsize=1_024)
 def sentence_of(code: str, kept: str) -> str:
     """Tell what members get by terms as they are kept."""
     return BY_CODE[code].sentence(terms_of(code, kept))
