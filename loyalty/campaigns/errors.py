@@ -24,7 +24,7 @@ class CampaignInvalid(Invalid):
 
     code = "campaign_invalid"
     title = "活动填得不对"
-    sentence = "{expected}。"
+    sentence = "请改一下：{expected}。"
 
 
 class BudgetBelowSpent(Invalid):

@@ -68,9 +68,11 @@ async def hold(outlet_ids: Collection[int], *, ensure: bool = False) -> dict[int
     if ensure:
         await locks.ensure_accounts(wanted)
     held = {outlet_id: Holding() for outlet_id in wanted}
-    for row in await locks.lock_accounts(wanted):
+    locked = await locks.lock_accounts(wanted)
+    for row in locked:
         held[row["outlet_id"]] = Holding(row["owed"], row["pending"])
-    for row in await queries.lots(wanted):
+    # Not those of an account that was made since: it is not locked.
+    for row in await queries.lots([row["outlet_id"] for row in locked]):
         held[row["outlet_id"]].lots[row["expires_on"]] = row["points_left"]
     return held
 

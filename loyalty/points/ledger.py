@@ -11,7 +11,7 @@ from datetime import date, datetime
 import msgspec
 
 from loyalty.clock import business_date
-from loyalty.points import entering, queries, rules
+from loyalty.points import entering, locks, queries, rules
 from loyalty.points.entering import Reason
 from loyalty.points.errors import InsufficientPoints
 from loyalty.points.queries import AccrualRow, EntryRow
@@ -101,13 +101,17 @@ def row_of(n: int, one: Accrual, terms: Version[ExpiryTerms]) -> AccrualRow:
 
 
 async def accrue(many: Sequence[Accrual]) -> list[Accrued]:
-    """Pay points. Two statements.
+    """Pay points. Four statements.
 
     Each accrual enters its outlet's lot of the day on which it expires, after repaying what the outlet owes.
     """
     if not many:
         return []
     terms = await rulebooks.in_force(EXPIRY, (business_date(one.at) for one in many))
+    # Locked before the statement that pays begins: it then sees what those who held them have paid.
+    outlet_ids = [one.outlet_id for one in many]
+    await locks.ensure_accounts(outlet_ids)
+    await locks.lock_accounts(outlet_ids)
     rows = await queries.accrue([row_of(n, one, terms[business_date(one.at)]) for n, one in enumerate(many)])
     return [Accrued(row["balance"], row["repeated"]) for row in rows]
 

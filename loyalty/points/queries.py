@@ -21,12 +21,13 @@ ENTER_ACCRUALS = """
         SELECT w.*, coalesce(l.owed, 0) AS owed,
                coalesce(sum(w.points) OVER (PARTITION BY w.outlet_id ORDER BY w.n
                                             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS points_before
-          FROM wanted w LEFT JOIN locked l USING (outlet_id)
+          FROM (SELECT *, row_number() OVER (PARTITION BY source_id, source_kind ORDER BY n) AS nth FROM wanted) w
+               LEFT JOIN locked l USING (outlet_id)
                -- A look-up for each row, whatever the planner believes of a table that is still new.
                LEFT JOIN LATERAL (SELECT id FROM ledger_entries
                                    WHERE source_id = w.source_id AND source_kind = w.source_kind AND kind = 'accrual'
                                    LIMIT 1) e ON true
-         WHERE e.id IS NULL
+         WHERE e.id IS NULL AND w.nth = 1
     ), entered AS (
         INSERT INTO ledger_entries
                (outlet_id, member_id, kind, points, owed_change, expires_on, source_kind, source_id, rule, why, at,
@@ -129,7 +130,7 @@ _EXPIRE = """
         SELECT outlet_id, expires_on FROM points_lots
          WHERE expires_on < $1 ORDER BY expires_on LIMIT $2
     ), locked AS MATERIALIZED (
-        SELECT outlet_id FROM points_accounts
+        SELECT outlet_id, balance FROM points_accounts
          WHERE outlet_id = ANY (ARRAY(SELECT outlet_id FROM due)) ORDER BY outlet_id FOR UPDATE
     ), gone AS (
         DELETE FROM points_lots l USING due d, locked k
@@ -141,8 +142,11 @@ _EXPIRE = """
                to_char(expires_on, '"有效期到 "YYYY"年"FMMM"月"FMDD"日，没用完的 "') || points_left || ' 分过期了', $3
           FROM gone WHERE points_left > 0
     ), debited AS (
-        UPDATE points_accounts a SET balance = a.balance - g.points
+        -- From the balance as locked. Of a.balance PostgreSQL first takes what it was when the statement began, and
+        -- where others have paid meanwhile, refuses the difference as negative before it looks at the row again.
+        UPDATE points_accounts a SET balance = k.balance - g.points
           FROM (SELECT outlet_id, sum(points_left) AS points FROM gone WHERE points_left > 0 GROUP BY outlet_id) g
+               JOIN locked k USING (outlet_id)
          WHERE a.outlet_id = g.outlet_id
     )
     SELECT count(*) AS lots, coalesce(sum(points_left), 0)::bigint AS points FROM gone

@@ -111,19 +111,22 @@ async def release(many: Sequence[Settlement]) -> list[Settled | SourceUnknown]:
     bodies = await rulebooks.by_id(EXPIRY, [one for one in terms if one is not None])
     answers: list[Settled | SourceUnknown] = []
     for n, one in enumerate(many):
-        base = desk.known.get(("pending", (one.source_kind, one.source_id)))
+        source = (one.source_kind, one.source_id)
+        base = desk.known.get(("pending", source))
         if base is None:
             answers.append(SourceUnknown())
             continue
         holding, state, on = desk.held[base.outlet_id], desk.states[base.id], business_date(one.at)
-        points, repeated = state.pending_left, state.released
+        # A document that was paid at once, whoever promised it besides, is not paid again.
+        repeated = state.released or ("accrual", source) in desk.known
+        points = 0 if repeated else state.pending_left
         owed = 0
-        if points and not repeated:
+        if points:
             until = rules.expires_on(bodies[base.terms_id].body, on)
             movement = holding.give(points, until, -points)
             owed = movement.owed_change
             state.pending_left, state.released, state.released_into = 0, True, until
-            reason = Reason(one.source_kind, one.source_id, base.rule, one.why, one.at)
+            reason = Reason(*source, base.rule, one.why, one.at)
             desk.rows.append(
                 entering.row_of(
                     n,
@@ -138,7 +141,7 @@ async def release(many: Sequence[Settlement]) -> list[Settled | SourceUnknown]:
                     expires_on=until,
                 )
             )
-        answers.append(Settled(0 if repeated else points, points, -owed, holding.spendable(on), repeated))
+        answers.append(Settled(points, points, -owed, holding.spendable(on), repeated))
     await _stored(desk)
     return answers
 
@@ -157,7 +160,8 @@ async def cancel(many: Sequence[Settlement]) -> list[Settled | SourceUnknown | A
         if state.released:
             answers.append(AlreadyReleased())
             continue
-        points, repeated = state.pending_left, ("reversal", source) in desk.known
+        repeated = ("reversal", source) in desk.known
+        points = 0 if repeated else state.pending_left
         if points:
             _take_back(desk, n, base, points, Reason(*source, base.rule, one.why, one.at))
         answers.append(Settled(points, points, 0, holding.spendable(on), repeated))

@@ -161,6 +161,18 @@ async def keep_picture(content: bytes, actor: Actor, at: datetime) -> str:
     return digest
 
 
+async def set_picture(reward_id: int, digest: str, actor: Actor, reason: str, at: datetime) -> None:
+    """Give a reward a picture that is kept. Entry verb; in the audit. Raises RewardUnknown, RewardStateWrong."""
+    async with transactions.begin():
+        old = await _locked(reward_id)
+        if old.state == "ended":
+            raise RewardStateWrong
+        await queries.set_picture(reward_id, digest)
+        before = {"picture_id": (old.picture_id or "")[:12] or None}
+        after = {"picture_id": digest[:12]}
+        await audit.record([_entry("reward.changed", reward_id, before, after, actor, reason, at)])
+
+
 async def picture(digest: str) -> tuple[str, bytes] | None:
     """Read a picture: its content type and content; None for one that is not there. Entry verb."""
     async with transactions.begin():

@@ -72,7 +72,7 @@ class RewardInvalid(Invalid):
 
     code = "reward_invalid"
     title = "奖品填得不对"
-    sentence = "{expected}。"
+    sentence = "请改一下：{expected}。"
 
 
 class RewardChanged(Conflict):

@@ -70,23 +70,25 @@ async def rewards(reward_ids: Sequence[int]) -> list[asyncpg.Record]:
     return await reading().fetch(f"SELECT {REWARD} FROM rewards WHERE id = ANY ($1::bigint[])", reward_ids)
 
 
-async def had(pairs: Sequence[tuple[int, int]], month: date) -> list[asyncpg.Record]:
-    """Count what outlets have redeemed of rewards, (outlet, reward), in all and since a month began."""
+async def had(wanted: Sequence[tuple[int, int, date]]) -> list[asyncpg.Record]:
+    """Count what outlets have redeemed of rewards in all and in a month: (outlet, reward, the month's first day)."""
     return await reading().fetch(
         """
-        SELECT w.outlet_id, w.reward_id, r.had, r.this_month
-          FROM unnest($1::bigint[], $2::bigint[]) AS w(outlet_id, reward_id)
+        SELECT w.outlet_id, w.reward_id, w.month, r.had, r.this_month
+          FROM unnest($1::bigint[], $2::bigint[], $3::date[]) AS w(outlet_id, reward_id, month)
                -- An outlet's few redemptions are looked through. With a bare reward_id a plan made while the table was
                -- new would look through the reward's, which are all there are.
          CROSS JOIN LATERAL (
                SELECT count(*) AS had,
-                      count(*) FILTER (WHERE at >= ($3::date::timestamp AT TIME ZONE 'Asia/Shanghai')) AS this_month
+                      count(*) FILTER (WHERE (at AT TIME ZONE 'Asia/Shanghai') >= w.month
+                                         AND (at AT TIME ZONE 'Asia/Shanghai') < w.month + interval '1 month')
+                          AS this_month
                  FROM redemptions
                 WHERE outlet_id = w.outlet_id AND reward_id + 0 = w.reward_id AND cancelled_at IS NULL) r
         """,
-        [pair[0] for pair in pairs],
-        [pair[1] for pair in pairs],
-        month,
+        [one[0] for one in wanted],
+        [one[1] for one in wanted],
+        [one[2] for one in wanted],
     )
 
 
@@ -214,6 +216,13 @@ async def update(reward_id: int, values: Sequence[Any]) -> None:
 async def set_state(reward_id: int, state: str) -> None:
     """Put a locked reward into a state."""
     await writing().execute("UPDATE rewards SET state = $2, version = version + 1 WHERE id = $1", reward_id, state)
+
+
+async def set_picture(reward_id: int, digest: str) -> None:
+    """Give a locked reward its picture."""
+    await writing().execute(
+        "UPDATE rewards SET picture_id = $2, version = version + 1 WHERE id = $1", reward_id, digest
+    )
 
 
 async def set_allotment(reward_id: int, allotment_id: int | None) -> None:

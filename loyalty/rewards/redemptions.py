@@ -1,7 +1,8 @@
 """Redemptions: points turned into entitlements for many members at once, each with a definite answer."""
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import asyncpg
 import msgspec
@@ -15,10 +16,10 @@ from loyalty.errors import IdempotencyKeyReused, Refusal, TryAgain
 from loyalty.events import outbox
 from loyalty.events.outbox import Event
 from loyalty.points import entering, ledger
+from loyalty.points import queries as points
 from loyalty.points.entering import Reason
 from loyalty.points.holdings import Holding, Movement
 from loyalty.points.queries import EntryRow
-from loyalty.points.statements import statements
 from loyalty.rewards import catalogue, queries, rules
 from loyalty.rewards.errors import RewardNotEligible, RewardSoldOut
 from loyalty.rewards.queries import Asked, DueRow
@@ -26,7 +27,8 @@ from loyalty.rewards.rules import Reward
 from loyalty.rewards.types import registry
 
 ROUNDS_MAX = 4
-"""A key that comes twice in one call is judged in the next round, when its first is stored."""
+"""A key that comes twice in one call is judged in the next round, when its first is stored. As often, all is judged
+anew when a binding has ended or a key was used between judging and storing."""
 RULE = "reward"
 
 
@@ -76,12 +78,16 @@ class _Wish(msgspec.Struct, frozen=True, gc=False):
 class _Round:
     """What one round works on, kept up while it goes through its items."""
 
-    def __init__(
-        self, held: dict[int, Holding], free: dict[int, int], had: dict[tuple[int, int], tuple[int, int]]
-    ) -> None:
+    def __init__(self, held: dict[int, Holding], free: dict[int, int]) -> None:
         self.held = held
         self.free = free
-        self.had = had
+        self.had: Counter[tuple[int, int]] = Counter()
+        """What outlets have had of rewards: (outlet, reward)."""
+        self.had_in_month: Counter[tuple[int, int, date]] = Counter()
+
+
+class _BindingEnded(Exception):  # noqa: N818 - it says what happened while we judged
+    """Somebody's binding has ended since: what others were told leans on what they took, so nothing is stored."""
 
 
 async def redeem(many: Sequence[Redemption]) -> list[Redeemed | Refusal]:
@@ -92,6 +98,19 @@ async def redeem(many: Sequence[Redemption]) -> list[Redeemed | Refusal]:
     RewardUnknown, RewardNotOpen, RewardClosed, RewardPaused, RewardCostChanged, RewardNotEligible, RewardSoldOut,
     RewardLimitReached, InsufficientPoints, IdempotencyKeyReused, TryAgain.
     """
+    for _ in range(ROUNDS_MAX):
+        try:
+            return await _redeem(many)
+        except _BindingEnded:
+            continue
+        except TryAgain as crossed:
+            # Another worker used one of our keys between our look and our insert: judged again, it is a repeat.
+            if not isinstance(crossed.__cause__, asyncpg.UniqueViolationError):
+                raise
+    return [TryAgain() for _ in many]
+
+
+async def _redeem(many: Sequence[Redemption]) -> list[Redeemed | Refusal]:
     settled: dict[int, Redeemed | Refusal] = {}
     async with transactions.begin():
         due = list(range(len(many)))
@@ -131,7 +150,7 @@ async def _round(many: Sequence[Redemption], due: Sequence[int], settled: dict[i
     if wishes:
         await _decide(await _eligible(wishes, settled), settled)
     if repeats:
-        await _repeat(repeats, settled)
+        await _repeat(many, repeats, settled)
 
 
 async def _eligible(wishes: Sequence[_Wish], settled: dict[int, Redeemed | Refusal]) -> list[_Wish]:
@@ -152,7 +171,8 @@ async def _decide(wishes: Sequence[_Wish], settled: dict[int, Redeemed | Refusal
     limited = {one.reward.allotment_id for one in wishes if one.reward.allotment_id is not None}
     free = {one.id: one.units_free for one in (await allotments.lock(limited)).values()}
     held = await entering.hold([one.standing.outlet_id for one in wishes])
-    work = _Round(held, free, await _had(wishes))
+    work = _Round(held, free)
+    await _count_had(wishes, work)
     granted: dict[int, tuple[_Wish, Movement, int]] = {}
     for one in wishes:
         verdict = _judge(one, work)
@@ -168,35 +188,37 @@ async def _decide(wishes: Sequence[_Wish], settled: dict[int, Redeemed | Refusal
         [_entry_row(one, movement) for one, movement, _ in granted.values()],
         [outbox.row_of(one.n, _event(one)) for one, _, _ in granted.values()],
     )
-    for n, (one, _, balance) in granted.items():
-        row = stored.get(n)
-        if row is not None:
-            bought = _bought(one, row["entitlement_id"])
-            settled[n] = Redeemed(row["redemption_id"], one.reward.id, one.cost_points, bought, balance, repeated=False)
     if len(stored) < len(granted):
-        # Somebody's binding has ended meanwhile. What was refused because of them is judged anew in the next round.
-        lost = {granted[n][0].standing.outlet_id for n in granted if n not in stored}
-        for one in wishes:
-            if one.standing.outlet_id in lost and one.n not in stored:
-                settled.pop(one.n, None)
+        raise _BindingEnded
+    for n, (one, _, balance) in granted.items():
+        bought = _bought(one, stored[n]["entitlement_id"])
+        done = Redeemed(stored[n]["redemption_id"], one.reward.id, one.cost_points, bought, balance, repeated=False)
+        settled[n] = done
 
 
-async def _had(wishes: Sequence[_Wish]) -> dict[tuple[int, int], tuple[int, int]]:
-    pairs = sorted({(one.standing.outlet_id, one.reward.id) for one in wishes if one.reward.is_limited})
-    if not pairs:
-        return {}
-    month = max(business_date(one.asked.at) for one in wishes).replace(day=1)
-    return {
-        (row["outlet_id"], row["reward_id"]): (row["had"], row["this_month"]) for row in await queries.had(pairs, month)
-    }
+async def _count_had(wishes: Sequence[_Wish], work: _Round) -> None:
+    """Count what outlets have had of rewards that are limited, each in the month of its wish."""
+    limited = {(*_pair(one), _month(one)) for one in wishes if one.reward.is_limited}
+    for row in await queries.had(sorted(limited)) if limited else ():
+        work.had[row["outlet_id"], row["reward_id"]] = row["had"]
+        work.had_in_month[row["outlet_id"], row["reward_id"], row["month"]] = row["this_month"]
+
+
+def _pair(one: _Wish) -> tuple[int, int]:
+    return one.standing.outlet_id, one.reward.id
+
+
+def _month(one: _Wish) -> date:
+    """Give the first day of the month that a wish counts in: a batch may hold both sides of midnight."""
+    return business_date(one.asked.at).replace(day=1)
 
 
 def _judge(one: _Wish, work: _Round) -> Movement | Refusal:
     """Decide one wish, and let the next one see what it took."""
     reward, outlet_id = one.reward, one.standing.outlet_id
     on = business_date(one.asked.at)
-    had, this_month = work.had.get((outlet_id, reward.id), (0, 0))
-    refusal = rules.limited_by(reward, had, this_month)
+    pair, in_month = _pair(one), (*_pair(one), _month(one))
+    refusal = rules.limited_by(reward, work.had[pair], work.had_in_month[in_month])
     if refusal is not None:
         return refusal
     if reward.allotment_id is not None and work.free.get(reward.allotment_id, 0) < 1:
@@ -206,7 +228,8 @@ def _judge(one: _Wish, work: _Round) -> Movement | Refusal:
         return ledger.short_of(one.cost_points, work.held[outlet_id].spendable(on))
     if reward.allotment_id is not None:
         work.free[reward.allotment_id] -= 1
-    work.had[outlet_id, reward.id] = (had + 1, this_month + 1)
+    work.had[pair] += 1
+    work.had_in_month[in_month] += 1
     return movement
 
 
@@ -256,8 +279,10 @@ def _bought(one: _Wish, entitlement_id: int) -> Bought:
     return Bought(entitlement_id, one.reward.type, one.reward.name, sentence, until)
 
 
-async def _repeat(repeats: dict[int, asyncpg.Record], settled: dict[int, Redeemed | Refusal]) -> None:
-    """Answer keys that bought something before with what they bought, and today's balance."""
+async def _repeat(
+    many: Sequence[Redemption], repeats: dict[int, asyncpg.Record], settled: dict[int, Redeemed | Refusal]
+) -> None:
+    """Answer keys that bought something before with what they bought, and what can be spent today."""
     rows = await queries.bought([state["redemption_id"] for state in repeats.values()])
     bought = {
         int(row["source_id"]): Bought(
@@ -265,13 +290,15 @@ async def _repeat(repeats: dict[int, asyncpg.Record], settled: dict[int, Redeeme
         )
         for row in rows
     }
-    accounts = await statements.accounts([state["outlet_id"] for state in repeats.values()])
+    held: dict[int, Holding] = {state["outlet_id"]: Holding() for state in repeats.values()}
+    for row in await points.lots(list(held)):
+        held[row["outlet_id"]].lots[row["expires_on"]] = row["points_left"]
     for n, state in repeats.items():
         settled[n] = Redeemed(
             state["redemption_id"],
             state["key_reward_id"],
             state["key_cost_points"],
             bought[state["redemption_id"]],
-            accounts[state["outlet_id"]].balance,
+            held[state["outlet_id"]].spendable(business_date(many[n].at)),
             repeated=True,
         )

@@ -43,8 +43,8 @@ async def offers(member: MemberRef, at: datetime) -> tuple[int, Sequence[Offer]]
         shown = [one for one in await catalogue.live(at) if one.audience.includes(classified)]
         balance = sum(one.points for one in await statements.expiring(outlet_id, on))
         units = await allotments.read({one.allotment_id for one in shown if one.allotment_id is not None})
-        limited = [(outlet_id, one.id) for one in shown if one.is_limited]
-        rows = await queries.had(limited, on.replace(day=1)) if limited else []
+        limited = [(outlet_id, one.id, on.replace(day=1)) for one in shown if one.is_limited]
+        rows = await queries.had(limited) if limited else []
         had = {row["reward_id"]: (row["had"], row["this_month"]) for row in rows}
     left = {one.id: units[one.allotment_id].units_free for one in shown if one.allotment_id is not None}
     return balance, [

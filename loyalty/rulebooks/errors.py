@@ -24,7 +24,7 @@ class RuleInvalid(Invalid):
 
     code = "rule_invalid"
     title = "规则填得不对"
-    sentence = "{expected}。"
+    sentence = "请改一下：{expected}。"
 
 
 class RuleTooEarly(Invalid):

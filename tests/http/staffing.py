@@ -5,12 +5,14 @@ Run as a program, since the tests' own process has another database open: python
 
 import asyncio
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from app import database
 from loyalty import clock, transactions
+from loyalty.campaigns import campaigns
+from loyalty.campaigns.campaigns import CampaignPlan
 from loyalty.customers import outlets
 from loyalty.customers.outlet_rows import OutletRow
 from loyalty.customers.personal import DataKeys
@@ -19,8 +21,13 @@ from loyalty.customers.territory import queries as territory_queries
 from loyalty.organisation import places
 from loyalty.organisation.audit import Actor
 from loyalty.organisation.models import Node
+from loyalty.points.adjustments import adjustments
+from loyalty.rewards import catalogue
+from loyalty.rewards.catalogue import RewardPlan
+from loyalty.rewards.types.coupon import CouponTerms
 from loyalty.staff import grants, people, rules
 from loyalty.staff.models import StaffMember, StaffSession
+from loyalty.staff.people import Reach
 from loyalty.staff.rules import ROLES, Role
 
 ACTOR = Actor("command", "tests", "测试")
@@ -52,6 +59,11 @@ class Staffing(msgspec.Struct, frozen=True):
     own_plant: int
     foreign_plant: int
     own_office: int
+    own_adjustment: int
+    """Proposed by the operator of OWN for OWN1."""
+    foreign_adjustment: int
+    reward: int
+    campaign: int
 
 
 async def _person(code: str, name: str, role: Role | None, node_id: int) -> Person:
@@ -95,6 +107,15 @@ async def staff(data_keys: DataKeys) -> Staffing:
     async with transactions.begin():
         (outlet,) = await territory_queries.lock_outlets(["OWN1"])
         await assignments.assign([(outlet["id"], everybody["rep"].id)], "tests", at)
+    operator = await people.by_code(everybody["operator"].code, clock.now())
+    chief = await people.by_code(root.code, clock.now())
+    assert operator is not None
+    assert chief is not None
+    reach = Reach((root_id,))
+    proposed = [
+        await adjustments.propose(code, 5, "测试补分", by, reach, clock.now())
+        for code, by in (("OWN1", operator), ("FOREIGN1", chief))
+    ]
     return Staffing(
         root,
         dict(everybody.items()),
@@ -104,7 +125,32 @@ async def staff(data_keys: DataKeys) -> Staffing:
         nodes["OWN"],
         nodes["FOREIGN"],
         nodes["OFF"],
+        proposed[0],
+        proposed[1],
+        await _reward(at),
+        await _campaign(at),
     )
+
+
+async def _reward(at: datetime) -> int:
+    plan = RewardPlan(
+        type="coupon",
+        name="测试券",
+        description="",
+        terms=CouponTerms(100),
+        cost_points=10,
+        cost_fen=100,
+        units=5,
+        from_at=at,
+        until_at=at + timedelta(days=30),
+        days_valid=7,
+    )
+    return await catalogue.add(plan, ACTOR, "测试", at)
+
+
+async def _campaign(at: datetime) -> int:
+    plan = CampaignPlan(name="测试活动", from_at=at, until_at=at + timedelta(days=30), budget_points=100)
+    return await campaigns.add("tests", plan, ACTOR, "测试", at)
 
 
 async def _main(url: str) -> Staffing:

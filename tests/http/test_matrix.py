@@ -21,7 +21,7 @@ PAGES: dict[Route, Page] = {
     (page.method, (area.prefix + page.path) or "/"): page for area in AREAS for page in area.pages
 }
 OPEN: set[Route] = {("GET", "/login"), ("POST", "/login")}
-WHOLE_HOUSE = ("/admin/keys", "/admin/switches")
+WHOLE_HOUSE = ("/admin/keys", "/admin/switches", "/marketing")
 """Only who reaches the root: a plant's administrator is turned away."""
 NO_ROLE = "这个页面您暂时看不了"
 STALE = "页面放太久了"
@@ -42,10 +42,22 @@ def own(path: str, staffing: Staffing) -> str:
     """Fill an address with things of the plant OWN that a test may change."""
     person = staffing.spare[0].id
     node = staffing.own_office if path.endswith(("/parent", "/name")) else staffing.own_plant
-    ids = {"/admin/staff": person, "/ops/reps": person, "/admin/organisation": node}
+    ids = {
+        "/admin/staff": person,
+        "/ops/reps": person,
+        "/ops/adjustments": staffing.own_adjustment,
+        "/marketing/rewards": staffing.reward,
+        "/marketing/campaigns": staffing.campaign,
+        "/admin/organisation": node,
+    }
     number = next((str(one) for prefix, one in ids.items() if path.startswith(prefix)), "1")
-    filled = path.replace("{code}", "OWN1").replace("{feature}", "checkin").replace("{grant_id}", "999999")
-    return filled.replace("{id}", number if "/bindings/" not in path else "999999")
+    filled = (
+        path.replace("{code}", "OWN1")
+        .replace("{feature}", "checkin")
+        .replace("{grant_id}", "999999")
+        .replace("{book}", "expiry")
+    )
+    return filled.replace("{id}", number if not re.search("/(bindings|redemptions|versions)/", path) else "999999")
 
 
 def foreign(path: str, staffing: Staffing) -> str | None:
@@ -53,6 +65,7 @@ def foreign(path: str, staffing: Staffing) -> str | None:
     ids = {
         "/admin/staff": staffing.foreign.id,
         "/ops/reps": staffing.foreign.id,
+        "/ops/adjustments": staffing.foreign_adjustment,
         "/admin/organisation": staffing.foreign_plant,
     }
     if "{code}" in path:
@@ -62,7 +75,7 @@ def foreign(path: str, staffing: Staffing) -> str | None:
 
 
 def test_every_route_of_a_page_is_in_an_area(routes: set[Route]) -> None:
-    apart = ("/mp/", "/systems/", "/sfa/", "/health", "/docs", "/openapi", "/wechat", "/static")
+    apart = ("/mp/", "/systems/", "/sfa/", "/health", "/docs", "/openapi", "/wechat", "/static", "/pictures")
     assert {route for route in routes if not route[1].startswith(apart)} == set(PAGES) | OPEN
     for (_, path), page in PAGES.items():
         assert page.method in {"GET", "POST"}

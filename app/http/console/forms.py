@@ -5,6 +5,8 @@ from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 from sanic import Request
+from sanic.headers import parse_content_header
+from sanic.request.form import parse_multipart_form
 
 from app.http import errors
 from app.http.console import cookies
@@ -17,6 +19,7 @@ from loyalty.organisation import audit
 from loyalty.organisation.audit import Actor, AuditEntry
 
 FORM = "application/x-www-form-urlencoded"
+UPLOAD = "multipart/form-data"
 FORM_BYTES_MAX = 64 * 1024
 FIELDS_MAX = 500
 REFUSALS_NOTED = Limit("refused-pages", 20, 600)
@@ -37,6 +40,33 @@ async def read_form(request: Request) -> dict[str, list[str]]:
     if any("\0" in value for values in fields.values() for value in values):
         raise FormInvalid
     return fields
+
+
+def brings_files(request: Request) -> bool:
+    """Tell whether a request's form is of the kind that can bring files."""
+    return str(request.headers.get("content-type", "")).lower().startswith(UPLOAD)
+
+
+async def read_upload(request: Request, bytes_max: int) -> tuple[dict[str, list[str]], dict[str, bytes]]:
+    """Read a form with files: fields and, by field, what was uploaded. Raises FormInvalid, BodyTooLarge.
+
+    ``bytes_max`` is for the whole body. A field may bring one file.
+    """
+    media_type, options = parse_content_header(request.headers.get("content-type", ""))
+    boundary = options.get("boundary")
+    if media_type.lower() != UPLOAD or not isinstance(boundary, str) or not boundary:
+        raise FormInvalid
+    body = await read_body(request, bytes_max)
+    try:
+        fields, files = parse_multipart_form(body, boundary.encode())  # type: ignore[no-untyped-call]
+    except (ValueError, IndexError, KeyError, AttributeError, LookupError):
+        raise FormInvalid from None
+    if len(fields) + len(files) > FIELDS_MAX:
+        raise FormInvalid
+    texts = {name: [str(one) for one in values] for name, values in dict(fields).items()}
+    if any("\0" in value for values in texts.values() for value in values):
+        raise FormInvalid
+    return texts, {name: values[0].body for name, values in dict(files).items()}
 
 
 def is_own_form(request: Request, context: Context, cookie: str, form: Mapping[str, list[str]]) -> bool:

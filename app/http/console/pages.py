@@ -55,6 +55,8 @@ class Visit(msgspec.Struct, frozen=True):
     params: dict[str, str]
     query: Mapping[str, list[str]]
     form: Mapping[str, list[str]]
+    files: Mapping[str, bytes]
+    """What was uploaded, by field."""
     at: datetime
     address: str
     page_path: str
@@ -121,6 +123,8 @@ class Page:
     with_temporary_password: bool = False
     """Whether it opens before the first password is changed."""
     limit: Limit = VISITS
+    upload_bytes_max: int = 0
+    """How large a form with a file may be; 0 for a form that brings none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +168,12 @@ def _respond(page: Page) -> Callable[[Request, dict[str, str]], Awaitable[HTTPRe
             raise RoleMissing
         context.limits.take(page.limit, f"Staff:{staff.id}")
         form: Mapping[str, list[str]] = {}
+        files: Mapping[str, bytes] = {}
         if page.method == "POST":
-            form = await forms.read_form(request)
+            if page.upload_bytes_max and forms.brings_files(request):
+                form, files = await forms.read_upload(request, page.upload_bytes_max)
+            else:
+                form = await forms.read_form(request)
             if not forms.is_own_form(request, context, cookies.session_token(request) or "", form):
                 await forms.note_refusal(request, context, staff.actor, "form.refused", at)
                 raise FormExpired
@@ -176,6 +184,7 @@ def _respond(page: Page) -> Callable[[Request, dict[str, str]], Awaitable[HTTPRe
             params=params,
             query=_query(request),
             form=form,
+            files=files,
             at=at,
             address=caller_address(request, context),
             page_path=request.path,

@@ -1,5 +1,247 @@
-"""Pages of marketing."""
+"""Rule books: what holds, what is planned, and a new version seen beside the old one before it is saved."""
 
-from app.http.console.pages import Page
+from datetime import date, timedelta
+from typing import Any
 
-PAGES: tuple[Page, ...] = ()
+from app.http import errors
+from app.http.console.components import (
+    Action,
+    Cell,
+    Column,
+    Dialog,
+    Empty,
+    Fact,
+    Field,
+    Form,
+    Moment,
+    Table,
+    with_errors,
+)
+from app.http.console.forms import fault_of
+from app.http.console.pages import Answer, Page, Redirect, View, Visit
+from app.http.console.paths import DayInvalid, int_id
+from app.http.console.stories import moment_of
+from app.http.console.whole import require_whole
+from app.http.marketing import rule_forms
+from app.rule_books import BY_CODE, RULE_BOOKS
+from loyalty import transactions
+from loyalty.clock import business_date
+from loyalty.errors import Refusal
+from loyalty.organisation import audit
+from loyalty.organisation.audit import AuditSearch
+from loyalty.rulebooks import rulebooks
+from loyalty.rulebooks.books import RuleBook
+from loyalty.rulebooks.errors import RuleBookUnknown, RuleInvalid
+from loyalty.rulebooks.rulebooks import KeptVersion
+from loyalty.staff.rules import Role
+
+ROOT_PATH = "/marketing/rules"
+CRUMBS = (("积分规则", ROOT_PATH),)
+ROLES: tuple[Role, ...] = ("admin", "marketer")
+STORY_MAX = 50
+EXAMPLES_TOLD = 2
+
+
+def _book(visit: Visit) -> RuleBook[Any]:
+    found = BY_CODE.get(visit.params["book"])
+    if found is None:
+        raise RuleBookUnknown
+    return found
+
+
+async def list_books(visit: Visit) -> Answer:
+    """List all rule books with what holds today and what comes next."""
+    await require_whole(visit)
+    today = business_date(visit.at)
+    rows = []
+    async with transactions.reader():
+        for book in RULE_BOOKS:
+            body = (await rulebooks.in_force(book, [today]))[today].body
+            coming = [one for one in await rulebooks.versions(book) if _waits(one, today)]
+            told = "；".join(f"{one.case}：{one.result}" for one in book.examples(body)[:EXAMPLES_TOLD])
+            rows.append(
+                (
+                    Cell(book.title, href=f"{ROOT_PATH}/{book.code}", note=book.sentence),
+                    Cell(told),
+                    Cell(f"{coming[-1].effective_on:%Y-%m-%d}", tone="info") if coming else Cell("—"),
+                )
+            )
+    table = Table(
+        id="books",
+        path=ROOT_PATH,
+        columns=(Column("title", "规则"), Column("now", "现在"), Column("next", "下一版")),
+        rows=tuple(rows),
+        empty=Empty("还没有规则", "有新规则时会列在这里。"),
+        caption="积分规则",
+    )
+    intro = "新版本最早明天生效，已经承诺给店主的不会变。"
+    return View("console/list.html", "积分规则", {"table": table, "actions": (), "intro": intro})
+
+
+def _waits(one: KeptVersion, today: date) -> bool:
+    return one.withdrawn_at is None and one.effective_on > today
+
+
+async def show_book(visit: Visit) -> Answer:
+    """Show one rule book: what holds, worked examples, planned and past versions."""
+    await require_whole(visit)
+    book, today = _book(visit), business_date(visit.at)
+    wanted = AuditSearch(subject_kind="rule_book", subject_id=book.code)
+    async with transactions.reader():
+        now = (await rulebooks.in_force(book, [today]))[today]
+        versions = list(await rulebooks.versions(book))
+        story = await audit.search(visit.reach.node_ids, wanted, 0, STORY_MAX)
+    path = f"{ROOT_PATH}/{book.code}"
+    coming = [one for one in versions if _waits(one, today)]
+    settled = rulebooks.earliest_on(visit.at)
+    facts = tuple(
+        Fact(one.label, dict(one.options).get(one.value, one.value) or "不限")
+        for one in rule_forms.fields_of(book, now.body)
+    )
+    dialogs = tuple(
+        Dialog(
+            f"withdraw-{one.id}",
+            f"撤回 {one.effective_on:%Y-%m-%d} 生效的版本",
+            "它还没生效，撤回后按前一版继续。",
+            Form(f"{path}/versions/{one.id}/withdraw", (_reason(),), "撤回", "danger", id=f"withdraw-form-{one.id}"),
+        )
+        for one in coming
+        if one.effective_on >= settled
+    )
+    return View(
+        "console/rule_book.html",
+        book.title,
+        {
+            "sentence": book.sentence,
+            "actions": (Action("改规则", href=f"{path}/new"),),
+            "facts": facts,
+            "examples": book.examples(now.body),
+            "coming": tuple((one, _changes(book, versions, one)) for one in coming),
+            "withdrawable": {one.id for one in coming if one.effective_on >= settled},
+            "past": tuple(_moment(book, versions, one) for one in versions if not _waits(one, today)),
+            "dialogs": dialogs,
+            "moments": tuple(moment_of(entry) for entry in story),
+        },
+        crumbs=CRUMBS,
+    )
+
+
+def _changes(book: RuleBook[Any], versions: list[KeptVersion], one: KeptVersion) -> str:
+    earlier = [other for other in versions if other.withdrawn_at is None and other.effective_on < one.effective_on]
+    before = earlier[0].body if earlier else book.built_in
+    told = (f"{label}：{old} → {new}" for label, old, new in rule_forms.differences(book, before, one.body))
+    return "；".join(told) or "和前一版一样"
+
+
+def _moment(book: RuleBook[Any], versions: list[KeptVersion], one: KeptVersion) -> Moment:
+    state = "已撤回" if one.withdrawn_at is not None else f"{one.effective_on:%Y-%m-%d} 起生效"
+    text = f"{_changes(book, versions, one)}。原因：{one.reason}"
+    return Moment(one.made_at, state, text, tone=None if one.withdrawn_at is None else "warn")
+
+
+def _reason() -> Field:
+    return Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。")
+
+
+async def new_version(visit: Visit) -> Answer:
+    """Show the form of a new version, filled with what will hold then."""
+    await require_whole(visit)
+    book, on = _book(visit), rulebooks.earliest_on(visit.at)
+    async with transactions.reader():
+        body = (await rulebooks.in_force(book, [on]))[on].body
+    return _editor(visit, book, body)
+
+
+def _editor(
+    visit: Visit, book: RuleBook[Any], body: Any, faults: dict[str, str] | None = None, status: int = 200,
+    compared: dict[str, Any] | None = None,
+) -> View:  # fmt: skip
+    on = rulebooks.earliest_on(visit.at)
+    path = f"{ROOT_PATH}/{book.code}"
+    form = Form(
+        f"{path}/new",
+        (
+            *rule_forms.fields_of(book, body),
+            Field(
+                "effective_on",
+                "从哪天起生效",
+                "date",
+                value=on.isoformat(),
+                required=True,
+                hint=f"最早 {on:%Y-%m-%d}。",
+            ),
+            _reason(),
+            Field("step", "这一步", "select", value="look" if compared is None else "save", options=STEPS),
+        ),
+        "继续",
+        cancel_href=path,
+        id="rule",
+    )
+    if visit.form:
+        step = "look" if compared is None else "save"
+        form = with_errors(form, {**visit.form, "step": [step]}, faults or {})
+    context = {"form": form, "sentence": book.sentence, "compared": compared}
+    return View("console/rule_new.html", f"改{book.title}", context, status, (*CRUMBS, (book.title, path)))
+
+
+STEPS = (("look", "先看看差别"), ("save", "就这样保存"))
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise DayInvalid(field="effective_on") from None
+
+
+async def keep_version(visit: Visit) -> Answer:
+    """Compare what was typed with what would hold otherwise, or save it."""
+    await require_whole(visit)
+    book = _book(visit)
+    try:
+        body = rule_forms.body_of(book, visit.form)
+        on = _day(visit.field("effective_on"))
+        if visit.field("step") == "save":
+            await rulebooks.plan(book, body, on, visit.staff.actor, visit.field("reason"), visit.at)
+            return Redirect(f"{ROOT_PATH}/{book.code}", "rule_planned")
+        compared = await _compared(book, body, on)
+    except Refusal as refusal:
+        return _editor(visit, book, book.built_in, fault_of(refusal), errors.status_of(refusal))
+    return _editor(visit, book, book.built_in, compared=compared)
+
+
+async def _compared(book: RuleBook[Any], body: Any, on: date) -> dict[str, Any]:
+    """Work both out by the real rules: what differs, and each example as it would be and as it will be."""
+    fault = book.fault(body)
+    if fault is not None:
+        raise RuleInvalid(field=fault[0], expected=fault[1])
+    async with transactions.reader():
+        before = (await rulebooks.in_force(book, [on]))[on].body
+    old = {one.case: one.result for one in book.examples(before)}
+    new = {one.case: one.result for one in book.examples(body)}
+    return {
+        "differences": rule_forms.differences(book, before, body),
+        "examples": tuple(
+            (case, old.get(case, "—"), new.get(case, "—"), old.get(case) != new.get(case))
+            for case in dict.fromkeys([*old, *new])
+        ),
+        "on": on,
+        "day_before": on - timedelta(days=1),
+    }
+
+
+async def withdraw_version(visit: Visit) -> Answer:
+    """Withdraw a version that is not in force."""
+    await require_whole(visit)
+    book = _book(visit)
+    await rulebooks.withdraw(book, int_id(visit.params["id"]), visit.staff.actor, visit.field("reason"), visit.at)
+    return Redirect(f"{ROOT_PATH}/{book.code}", "rule_withdrawn")
+
+
+PAGES = (
+    Page("GET", "/rules", list_books, ROLES),
+    Page("GET", "/rules/{book}", show_book, ROLES),
+    Page("GET", "/rules/{book}/new", new_version, ROLES),
+    Page("POST", "/rules/{book}/new", keep_version, ROLES),
+    Page("POST", "/rules/{book}/versions/{id}/withdraw", withdraw_version, ROLES),
+)

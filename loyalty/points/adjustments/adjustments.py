@@ -61,6 +61,14 @@ async def search(reach: Reach, state: str, outlet_code: str, skip: int, limit: i
     return [told(row) for row in await queries.search(reach, state, outlet_code, skip, limit, at)]
 
 
+async def find(adjustment_id: int, reach: Reach, at: datetime) -> Proposal:
+    """Read one adjustment of an outlet in reach. Needs a reader. Raises AdjustmentUnknown."""
+    row = await queries.read(adjustment_id, reach, at)
+    if row is None:
+        raise AdjustmentUnknown
+    return told(row)
+
+
 def told(row: asyncpg.Record) -> Proposal:
     """Give an adjustment from a row."""
     return Proposal(**{name: row[name] for name in Proposal.__struct_fields__})

@@ -37,6 +37,13 @@ async def search(
     )
 
 
+async def read(adjustment_id: int, reach: Reach, at: datetime) -> asyncpg.Record | None:
+    """Read an adjustment of an outlet in reach."""
+    return await reading().fetchrow(
+        f"SELECT {ADJUSTMENT} FROM {FROM} WHERE a.id = $5 AND {in_reach(reach)}", *asked(reach, at), adjustment_id
+    )
+
+
 async def insert(values: Sequence[object]) -> int:
     """Store a proposal."""
     made: int = await writing().fetchval(

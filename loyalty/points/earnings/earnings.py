@@ -72,13 +72,13 @@ async def earn(many: Sequence[Earning]) -> list[Earned]:
         if sources[n] in known:
             answers.append(Earned(0, "", repeated=True))
             continue
-        known.add(sources[n])
         accrual = one.accrual
         points, cut_by = counts.within(accrual, caps[n])
         if points and accrual.campaign_id is not None and not budgets.spend(accrual.campaign_id, points, accrual.at):
             points, cut_by = 0, "campaign_budget"
         answers.append(Earned(points, cut_by, repeated=False))
         if points:
+            known.add(sources[n])
             counts.add(accrual.outlet_id, caps[n], days[n], points)
             given.append((_cut(accrual, points, cut_by), one.pending))
     await campaigns.store(budgets)

@@ -117,8 +117,7 @@ async def _change(many: Sequence[Use], wish: str) -> list[Answer]:
         verdict = _next(found, one, wish)
         if isinstance(verdict, tuple):
             moved[found.id] = (*verdict, one.at)
-            ended = one.at if verdict[0] in {"redeemed", "lapsed"} else None
-            states[found.id] = msgspec.structs.replace(found, state=verdict[0], held_by=verdict[1], ended_at=ended)
+            states[found.id] = _moved(found, verdict, one.at)
             answers.append(states[found.id])
         else:
             answers.append(verdict)
@@ -146,6 +145,14 @@ def _next(found: Entitlement, use: Use, wish: str) -> tuple[str, str | None] | A
     if state == "held":
         return EntitlementHeld()
     return EntitlementUnknown() if state == "free" else EntitlementEnded(state=state)
+
+
+def _moved(found: Entitlement, verdict: tuple[str, str | None], at: datetime) -> Entitlement:
+    """Tell how an entitlement stands once it is in a state, as the database will have it."""
+    state, holder = verdict
+    held_at = None if holder is None else found.held_at or at
+    ended_at = at if state in {"redeemed", "lapsed"} else None
+    return msgspec.structs.replace(found, state=state, held_by=holder, held_at=held_at, ended_at=ended_at)
 
 
 async def _move(

@@ -90,6 +90,7 @@ async def wrong_redemptions(limit: int, outlet_id: int | None) -> list[asyncpg.R
           LEFT JOIN entitlements e ON e.source_kind = 'redemption' AND e.source_id = r.id::text
          WHERE r.cost_points IS DISTINCT FROM -p.points OR e.id IS NULL
             OR (r.cancelled_at IS NULL) <> (b.id IS NULL) OR (r.cancelled_at IS NULL) = (e.state = 'cancelled')
+            OR b.points <> r.cost_points
          ORDER BY 1 LIMIT $1
         """,
         limit,
