@@ -18,16 +18,20 @@ from loyalty.rewards.errors import EntitlementEnded, EntitlementHeld, Redemption
 from loyalty.staff.people import Reach, Staff
 
 
-async def cancel(redemption_id: int, reach: Reach, by: Staff, reason: str, at: datetime) -> int:
+async def cancel(
+    redemption_id: int, reach: Reach, by: Staff, reason: str, at: datetime, *, of_outlet: str | None = None
+) -> int:
     """Undo a redemption whose entitlement is free; return the points that went back. Entry verb; in the audit.
 
-    Locks allotment, entitlement, account in this order. Raises RedemptionUnknown for one out of reach, EntitlementHeld,
-    EntitlementEnded, ReasonMissing.
+    Locks allotment, entitlement, account in this order. Raises RedemptionUnknown for one out of reach or not of the
+    outlet that is named, EntitlementHeld, EntitlementEnded, ReasonMissing.
     """
     reason = audit.required_reason(reason)
     async with transactions.begin():
         found = await queries.redemption(redemption_id)
-        if found is None or await care.outlet(reach, found["outlet_code"], at) is None:
+        if found is None or of_outlet not in {None, found["outlet_code"]}:
+            raise RedemptionUnknown
+        if await care.outlet(reach, found["outlet_code"], at) is None:
             raise RedemptionUnknown
         await allotments.lock(await queries.allotments_of([found["entitlement_id"]]))
         (row,) = await queries.lock([found["entitlement_id"]])

@@ -49,7 +49,7 @@ async def show(visit: Visit, listing: Listing[Item]) -> Answer:
             raise FeatureOff
         board.used("console_export", visit.at)
         items = await listing.fetch(state, 0, EXPORT_MAX)
-        await _note_export(visit, listing.id, state, len(items))
+        await note_export(visit, listing.id, state, len(items))
         return Download(
             tables.csv(listing.columns, (listing.row(item) for item in items)),
             f"{listing.title}-{visit.at:%Y%m%d}.csv",
@@ -78,7 +78,7 @@ async def show(visit: Visit, listing: Listing[Item]) -> Answer:
     return View(template, listing.title, context, crumbs=listing.crumbs)
 
 
-async def _note_export(visit: Visit, list_id: str, state: TableQuery, rows: int) -> None:
+async def note_export(visit: Visit, list_id: str, state: TableQuery, rows: int) -> None:
     """Keep in the audit who took what out of the house."""
     nodes = visit.reach.node_ids or visit.reach.rep_node_ids
     await audit.note(

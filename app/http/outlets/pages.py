@@ -13,15 +13,14 @@ from app.http.console.components import (
     Filter,
     Moment,
     Tab,
-    Table,
 )
 from app.http.console.lists import Listing
 from app.http.console.pages import Answer, Area, Page, View, Visit
 from app.http.console.stories import moment_of
 from app.http.console.tables import TableQuery
-from app.http.outlets import people
+from app.http.outlets import people, points, rights
 from loyalty import transactions
-from loyalty.clock import SHANGHAI, business_date
+from loyalty.clock import business_date
 from loyalty.customers.care import outlets
 from loyalty.customers.care.outlets import FoundOutlet, OutletCard
 from loyalty.customers.territory import assignments
@@ -30,15 +29,16 @@ from loyalty.events.log import PastEvent
 from loyalty.organisation import audit
 from loyalty.organisation.audit import AuditSearch
 from loyalty.points.statements import statements
-from loyalty.points.statements.statements import Line
+from loyalty.rewards.types import registry
 from loyalty.staff.rules import Role
 
 LOOKING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer", "checker", "rep", "supervisor")
 CHANGING: tuple[Role, ...] = ("admin", "plant_lead", "operator")
-ENTRIES_MAX = 100
+ADJUSTING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer")
 EVENTS_MAX = 100
 STORY_MAX = 50
 STATUS = {"open": "营业中", "closed": "已停用"}
+KINDS = {kind.code: kind.title for kind in registry.TYPES}
 WAYS = {"code": "扫码", "offer": "手机号匹配", "staff": "人工处理"}
 DAYS = "一二三四五六日"
 COLUMNS = (
@@ -55,8 +55,8 @@ FILTERS = (
     Filter("status", "状态", tuple(STATUS.items())),
 )
 CRUMBS = (("门店", "/outlets"),)
-TABS = {"people": "成员", "points": "积分", "events": "动态", "changes": "处理记录"}
-TabName = Literal["people", "points", "events", "changes"]
+TABS = {"people": "成员", "points": "积分", "entitlements": "权益", "events": "动态", "changes": "处理记录"}
+TabName = Literal["people", "points", "entitlements", "events", "changes"]
 
 
 async def list_outlets(visit: Visit) -> Answer:
@@ -109,8 +109,16 @@ async def show_outlet(visit: Visit) -> Answer:
 
 
 async def show_points(visit: Visit) -> Answer:
-    """Show an outlet's account, entry by entry."""
+    """Show an outlet's points of a month, entry by entry, or give them as a file."""
+    if visit.field("export") == "csv":
+        card = await outlets.read(visit.params["code"], visit.reach, visit.resources.data_keys, visit.at)
+        return await points.download(visit, card)
     return await _shown(visit, "points")
+
+
+async def show_entitlements(visit: Visit) -> Answer:
+    """Show what an outlet holds, and what became of what it held."""
+    return await _shown(visit, "entitlements")
 
 
 async def show_events(visit: Visit) -> Answer:
@@ -153,13 +161,17 @@ async def _shown(visit: Visit, tab: TabName) -> View:
         "way_words": WAYS,
         "member_words": words.MEMBER_ROLES,
         "may_change": bool(visit.staff.reach(CHANGING).node_ids),
+        "may_adjust": bool(visit.staff.reach(ADJUSTING).node_ids),
+        "code": card.code,
     }
     match tab:
         case "people":
             context["people"] = bound
             context["dialogs"] = people.dialogs_of(card, bound) if context["may_change"] else ()
         case "points":
-            context["table"] = await _ledger(card)
+            context |= await points.context_of(visit, card, f"{path}/points")
+        case "entitlements":
+            context |= await rights.context_of(visit, card, may_change=context["may_change"])
         case "events":
             context["moments"] = tuple(_moment(one) for one in await log.of_outlet(card.code, EVENTS_MAX))
         case "changes":
@@ -189,46 +201,18 @@ def _facts(card: OutletCard) -> tuple[Fact, ...]:
     )
 
 
-async def _ledger(card: OutletCard) -> Table:
-    async with transactions.reader():
-        story = await statements.story_of(card.code, ENTRIES_MAX)
-    lines: Sequence[Line] = () if story is None else story.entries[::-1]
-    return Table(
-        id="entries",
-        path=f"{people.path_of(card.code)}/points",
-        columns=(
-            Column("at", "时间"),
-            Column("kind", "类型"),
-            Column("why", "为什么"),
-            Column("points", "积分", numeric=True),
-            Column("balance", "之后余额", numeric=True),
-            Column("expires", "到期"),
-        ),
-        rows=tuple(
-            (
-                Cell(f"{line.entry.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"),
-                Cell(words.ENTRY_KINDS[line.entry.kind]),
-                Cell(
-                    line.entry.why,
-                    note=f"规则 {line.entry.rule} · 来源 {line.entry.source_kind} {line.entry.source_id}",
-                ),
-                Cell(f"{line.entry.points:+,}"),
-                Cell(f"{line.balance_after:,}"),
-                Cell("—" if not line.entry.lots else f"{line.entry.lots[0][0]:%Y-%m-%d}"),
-            )
-            for line in lines
-        ),
-        empty=Empty("还没有积分", "第一次签到后就有了。"),
-        caption="积分明细",
-    )
-
-
 def _moment(one: PastEvent) -> Moment:
     text = {
         "checkin.made": lambda data: f"连续第 {data.get('streak_days', '?')} 天，得 {data.get('points', '?')} 分",
         "binding.made": lambda data: (
             f"{words.MEMBER_ROLES.get(data.get('role', ''), '成员')}，{WAYS.get(data.get('way', ''), '其他方式')}"
         ),
+        "reward.redeemed": lambda data: (
+            f"{KINDS.get(data.get('reward_type', ''), '奖品')}，用了 {data.get('cost_points', '?')} 分"
+        ),
+        "reward.cancelled": lambda data: f"退回 {data.get('points', '?')} 分",
+        "entitlement.redeemed": lambda data: KINDS.get(data.get("reward_type", ""), "奖品"),
+        "entitlement.lapsed": lambda data: f"{KINDS.get(data.get('reward_type', ''), '奖品')}，过了有效期",
         "binding.ended": lambda data: {"owner": "店主移除", "staff": "人工处理"}.get(data.get("by", ""), ""),
     }.get(one.type, lambda _: "")(one.data)
     tone = "warn" if one.type == "binding.ended" else None
@@ -242,10 +226,12 @@ OUTLETS = Area(
         Page("GET", "", list_outlets, LOOKING),
         Page("GET", "/{code}", show_outlet, LOOKING),
         Page("GET", "/{code}/points", show_points, LOOKING),
+        Page("GET", "/{code}/entitlements", show_entitlements, LOOKING),
         Page("GET", "/{code}/events", show_events, LOOKING),
         Page("GET", "/{code}/changes", show_changes, LOOKING),
         Page("POST", "/{code}/bindings/{id}/end", people.end_binding, CHANGING),
         Page("POST", "/{code}/bindings/{id}/restore", people.restore_binding, CHANGING),
         Page("POST", "/{code}/bindings/{id}/owner", people.change_owner, CHANGING),
+        Page("POST", "/{code}/redemptions/{id}/cancel", rights.cancel_redemption, CHANGING),
     ),
 )

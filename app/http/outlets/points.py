@@ -1,0 +1,134 @@
+"""An outlet's points: what it has, what ends when, and a statement for each month, to look at and to keep."""
+
+from datetime import date
+
+from app.http.console import tables, words
+from app.http.console.components import Action, Cell, Column, Empty, Fact, Table
+from app.http.console.lists import note_export
+from app.http.console.pages import Download, Visit
+from app.http.console.paths import DayInvalid
+from app.http.console.tables import TableQuery
+from loyalty import transactions
+from loyalty.clock import SHANGHAI, business_date
+from loyalty.customers.care.outlets import OutletCard
+from loyalty.points.rules import months_after
+from loyalty.points.statements import statements
+from loyalty.points.statements.statements import Entry, Line, Statement
+from loyalty.switches.errors import FeatureOff
+
+COLUMNS = (
+    Column("at", "时间"),
+    Column("kind", "类型"),
+    Column("why", "为什么"),
+    Column("points", "积分", numeric=True),
+    Column("pending", "待入账", numeric=True),
+    Column("balance", "之后余额", numeric=True),
+    Column("lots", "动了哪些有效期"),
+)
+LEDGER_FROM = date(2020, 1, 1)
+
+
+def month_of(visit: Visit) -> date:
+    """Read the month that is asked for; the present one without any. Raises DayInvalid."""
+    text = visit.field("month")
+    if not text:
+        return business_date(visit.at).replace(day=1)
+    try:
+        month = date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise DayInvalid(field="month") from None
+    if not LEDGER_FROM <= month <= business_date(visit.at):
+        raise DayInvalid(field="month")
+    return month
+
+
+async def context_of(visit: Visit, card: OutletCard, path: str) -> dict[str, object]:
+    """Give what the tab shows: facts of the month, its entries, and what ends when."""
+    month = month_of(visit)
+    async with transactions.reader():
+        found = await statements.statement(card.id, month)
+        ending = await statements.expiring(card.id, business_date(visit.at))
+    before, after = months_after(month, -1), months_after(month, 1)
+    steps = [Action("上个月", href=f"{path}?month={before:%Y-%m}", tone="plain")] if before >= LEDGER_FROM else []
+    if after <= business_date(visit.at):
+        steps.append(Action("下个月", href=f"{path}?month={after:%Y-%m}", tone="plain"))
+    export = Action("下载月账单", href=f"{path}?month={month:%Y-%m}&export=csv", tone="plain")
+    return {
+        "month": f"{month:%Y} 年 {month.month} 月",
+        "month_facts": _month_facts(found),
+        "month_actions": (*steps, export),
+        "ending": tuple(Fact(f"{one.expires_on:%Y-%m-%d} 到期", f"{one.points:,} 分") for one in ending),
+        "table": Table(
+            id="entries",
+            path=path,
+            columns=COLUMNS,
+            rows=tuple(_row(line) for line in reversed(found.lines)),
+            empty=Empty("这个月没有积分变动", "换个月份看看。"),
+            caption="积分明细",
+        ),
+    }
+
+
+def _month_facts(found: Statement) -> tuple[Fact, ...]:
+    kinds = tuple(Fact(words.ENTRY_KINDS[kind], f"{points:+,}") for kind, points in found.by_kind.items() if points)
+    owed = (Fact("月末欠分", f"{found.closing.owed:,}", "warn"),) if found.closing.owed else ()
+    return (
+        Fact("月初余额", f"{found.opening.balance:,}"),
+        *kinds,
+        Fact("月末余额", f"{found.closing.balance:,}"),
+        Fact("月末待入账", f"{found.closing.pending:,}"),
+        *owed,
+    )
+
+
+def _row(line: Line) -> tuple[Cell, ...]:
+    entry = line.entry
+    return (
+        Cell(f"{entry.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"),
+        Cell(words.ENTRY_KINDS[entry.kind]),
+        Cell(entry.why, note=f"规则 {entry.rule} · 来源 {entry.source_kind} {entry.source_id}"),
+        Cell(f"{entry.points:+,}" if entry.points else "—", note=_owed_text(entry)),
+        Cell(f"{entry.pending_change:+,}" if entry.pending_change else "—"),
+        Cell(f"{line.balance_after:,}"),
+        Cell("；".join(f"{day:%Y-%m-%d} 的 {points:+,}" for day, points in entry.lots) or "—"),
+    )
+
+
+def _owed_text(entry: Entry) -> str | None:
+    if not entry.owed_change:
+        return None
+    return f"还欠分 {-entry.owed_change:,}" if entry.owed_change < 0 else f"记欠分 {entry.owed_change:,}"
+
+
+async def download(visit: Visit, card: OutletCard) -> Download:
+    """Give a month's statement as a file, opening and closing included. Raises FeatureOff where exports are off."""
+    board = visit.context.switches
+    if not board.board.is_on("console_export", None, visit.at):
+        raise FeatureOff
+    board.used("console_export", visit.at)
+    month = month_of(visit)
+    async with transactions.reader():
+        found = await statements.statement(card.id, month)
+    state = TableQuery(q=f"{card.code} {month:%Y-%m}", sort="", descending=False, page=1, filters={}, export=True)
+    await note_export(visit, "statement", state, len(found.lines))
+    blank = Cell("")
+    first = (
+        Cell("月初"),
+        blank,
+        blank,
+        blank,
+        Cell(f"{found.opening.pending:,}"),
+        Cell(f"{found.opening.balance:,}"),
+        blank,
+    )
+    last = (
+        Cell("月末"),
+        blank,
+        blank,
+        blank,
+        Cell(f"{found.closing.pending:,}"),
+        Cell(f"{found.closing.balance:,}"),
+        blank,
+    )
+    rows = (first, *(_row(line) for line in found.lines), last)
+    return Download(tables.csv(COLUMNS, rows), f"{card.code}-{month:%Y-%m}-积分账单.csv")
