@@ -69,7 +69,7 @@ async def change(campaign_id: int, values: Sequence[object]) -> None:
         """
         UPDATE campaigns SET name = $2, from_at = $3, until_at = $4, budget_points = $5, outlet_points_max = $6,
                outlet_day_points_max = $7, stopped_at = $8,
-               warned_at = CASE WHEN spent_points * 10000 >= $5 * $9 THEN warned_at END
+               warned_at = CASE WHEN spent_points * 10000 >= $5::bigint * $9::bigint THEN warned_at END
          WHERE id = $1
         """,
         campaign_id,

@@ -1,6 +1,6 @@
 """Pure rules of the rewards module: who may redeem what, when, and how long it lives."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 import msgspec
@@ -90,8 +90,11 @@ def limited_by(reward: Reward, had: int, had_this_month: int) -> Refusal | None:
 
 
 def expires_at(granted_on: date, days_valid: int) -> datetime:
-    """Give the instant from which an entitlement can no longer be used: the midnight after its last business date."""
-    return datetime.combine(granted_on + timedelta(days=days_valid), time(), SHANGHAI)
+    """Give the instant from which an entitlement can no longer be used: the midnight after its last business date.
+
+    In UTC as the database tells it, so that a repeat is told in the very words of the first answer.
+    """
+    return datetime.combine(granted_on + timedelta(days=days_valid), time(), SHANGHAI).astimezone(UTC)
 
 
 def why_redeemed(name: str, cost_points: int) -> str:

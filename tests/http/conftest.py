@@ -163,6 +163,15 @@ class Browser:
             headers={"cookie": f"{cookies.SESSION}={self._token}"},
         )
 
+    async def upload(self, path: str, field: str, content: bytes) -> httpx.Response:
+        """Send a form with a file."""
+        return await self._client.post(
+            path,
+            data={"csrf": self.csrf},
+            files={field: ("a file", content)},
+            headers={"cookie": f"{cookies.SESSION}={self._token}"},
+        )
+
 
 @pytest.fixture(scope="session")
 def browser_of(house: House, callers: Callers) -> Callable[[Person], Browser]:

@@ -7,6 +7,7 @@ from app.http.console import words
 from app.http.console.components import Moment, Tone
 from loyalty.clock import SHANGHAI
 from loyalty.organisation.audit import KeptEntry
+from loyalty.rewards.types.base import yuan
 
 TONES: dict[str, Tone] = {
     "login.refused": "warn",
@@ -52,10 +53,57 @@ FIELDS = {
     "updated": "更新",
     "made": "新建组织",
     "named": "确认或改名",
+    "state": "状态",
+    "type": "类型",
+    "description": "说明",
+    "cost_points": "兑换积分",
+    "cost_fen": "一份的成本",
+    "units": "份数",
+    "days_valid": "有效天数",
+    "outlet_max": "每店限兑",
+    "outlet_month_max": "每店每月限兑",
+    "terms": "内容",
+    "budget_points": "积分预算",
+    "outlet_points_max": "每店最多得",
+    "outlet_day_points_max": "每店一天最多得",
+    "stopped": "停止发放",
+    "effective_on": "生效日",
+    "points": "积分",
+    "reward": "奖品",
+    "base_points": "每天基础分",
+    "extra_points": "加分",
+    "months": "月数",
+    "period": "取整到",
+    "dates": "到期日",
+    "grace_days": "宽限天数",
+    "points_per_case": "每箱积分",
+    "category_points": "分品类积分",
+    "multiplier_bps": "倍数（万分之）",
+    "first_order_points": "首单奖励",
+    "propose": "提出额度",
+    "approve": "复核额度",
+    "off_fen": "减",
+    "minimum_fen": "满",
+    "item_code": "物料",
+    "item_name": "礼品",
+    "quantity": "数量",
+    "unit": "单位",
+    "product_code": "产品编号",
+    "product_name": "产品",
+    "price_fen": "每箱",
+    "cases_max": "最多箱数",
+    "once_points_max": "一次最多",
+    "day_points_max": "一天最多",
 }
-UNTOLD = {"session"}
+UNTOLD = {"session", "picture_id", "campaign_id", "adjustment_id"}
 """Numbers that say nothing to a reader."""
 KNOWN: dict[str, str] = dict([*words.ROLES.items(), *words.KINDS.items(), *words.MEMBER_ROLES.items()])
+STATES = {"draft": "草稿", "live": "已上架", "paused": "暂停", "ended": "已结束"}
+TYPES = {"coupon": "优惠券", "gift": "礼品", "price": "特价", "points": "积分"}
+
+
+NOTHING: tuple[Any, ...] = (None, "", [], {})
+"""What a thing that was just made did not get says nothing."""
 
 
 def actor_of(entry: KeptEntry) -> str:
@@ -74,14 +122,16 @@ def change_of(entry: KeptEntry) -> str:
         title = FIELDS.get(name, name)
         if name in before and name in after:
             parts.append(f"{title}：{_value(name, before[name])} → {_value(name, after[name])}")
-        else:
+        elif before or after.get(name) not in NOTHING:
             parts.append(f"{title}：{_value(name, before.get(name, after.get(name)))}")
     return "；".join(parts)
 
 
 def _value(name: str, value: Any) -> str:
-    if name in {"role", "kind"}:
-        return KNOWN.get(value, _text(value))
+    if name in {"role", "kind", "state", "type"}:
+        return {**KNOWN, **STATES, **TYPES}.get(value, _text(value))
+    if name.endswith("_fen") and isinstance(value, int):
+        return f"{yuan(value)} 元"
     if name.endswith("_at") and isinstance(value, str):
         return f"{datetime.fromisoformat(value).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
     return _text(value)
@@ -94,6 +144,9 @@ def _text(value: Any) -> str:
         return "、".join(_text(one) for one in value) or "无"
     if isinstance(value, bool):
         return "是" if value else "否"
+    if isinstance(value, dict):
+        told = (f"{KNOWN.get(name, FIELDS.get(name, name))} {_value(name, one)}" for name, one in value.items())
+        return "，".join(told) or "无"
     return str(value)
 
 

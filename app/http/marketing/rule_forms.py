@@ -46,10 +46,11 @@ def fields_of(book: RuleBook[Any], body: Any) -> tuple[Field, ...]:
 def _field(book: RuleBook[Any], name: str, value: Any) -> Field:
     label, hint = book.words[name], HINTS.get(name, "")
     if name in CHOICES:
-        return Field(name, label, "select", value=value, options=CHOICES[name], hint=hint)
+        return Field(name, label, "select", value=value, options=CHOICES[name], hint=hint, required=True)
     if name == "category_points":
         return Field(name, label, "textarea", value=text_of(name, value), hint=hint, length_max=LENGTH_MAX)
-    return Field(name, label, value=text_of(name, value), hint=hint, length_max=LENGTH_MAX)
+    required = not name.endswith("_max") and name != "dates"
+    return Field(name, label, value=text_of(name, value), hint=hint, length_max=LENGTH_MAX, required=required)
 
 
 def _limit_fields(body: AdjustmentLimits) -> tuple[Field, ...]:

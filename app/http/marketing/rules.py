@@ -1,7 +1,10 @@
 """Rule books: what holds, what is planned, and a new version seen beside the old one before it is saved."""
 
-from datetime import date, timedelta
+import hashlib
+from datetime import date
 from typing import Any
+
+import msgspec
 
 from app.http import errors
 from app.http.console.components import (
@@ -95,7 +98,7 @@ async def show_book(visit: Visit) -> Answer:
     coming = [one for one in versions if _waits(one, today)]
     settled = rulebooks.earliest_on(visit.at)
     facts = tuple(
-        Fact(one.label, dict(one.options).get(one.value, one.value) or "不限")
+        Fact(one.label, dict(one.options).get(one.value, one.value) or ("不限" if one.name.endswith("_max") else "—"))
         for one in rule_forms.fields_of(book, now.body)
     )
     dialogs = tuple(
@@ -158,6 +161,7 @@ def _editor(
 ) -> View:  # fmt: skip
     on = rulebooks.earliest_on(visit.at)
     path = f"{ROOT_PATH}/{book.code}"
+    seen = "" if compared is None else compared["seen"]
     form = Form(
         f"{path}/new",
         (
@@ -171,20 +175,21 @@ def _editor(
                 hint=f"最早 {on:%Y-%m-%d}。",
             ),
             _reason(),
-            Field("step", "这一步", "select", value="look" if compared is None else "save", options=STEPS),
+            Field("seen", "", kind="hidden", value=seen),
         ),
-        "继续",
+        "先看看差别" if compared is None else "保存新版本",
         cancel_href=path,
         id="rule",
     )
     if visit.form:
-        step = "look" if compared is None else "save"
-        form = with_errors(form, {**visit.form, "step": [step]}, faults or {})
+        form = with_errors(form, {**visit.form, "seen": [seen]}, faults or {})
     context = {"form": form, "sentence": book.sentence, "compared": compared}
     return View("console/rule_new.html", f"改{book.title}", context, status, (*CRUMBS, (book.title, path)))
 
 
-STEPS = (("look", "先看看差别"), ("save", "就这样保存"))
+def _seen(body: Any, on: date) -> str:
+    """Name what was compared, so that nothing is saved that nobody has seen beside the old."""
+    return hashlib.sha256(msgspec.json.encode((body, on), order="sorted")).hexdigest()
 
 
 def _day(text: str) -> date:
@@ -201,7 +206,7 @@ async def keep_version(visit: Visit) -> Answer:
     try:
         body = rule_forms.body_of(book, visit.form)
         on = _day(visit.field("effective_on"))
-        if visit.field("step") == "save":
+        if visit.field("seen") == _seen(body, on):
             await rulebooks.plan(book, body, on, visit.staff.actor, visit.field("reason"), visit.at)
             return Redirect(f"{ROOT_PATH}/{book.code}", "rule_planned")
         compared = await _compared(book, body, on)
@@ -226,7 +231,7 @@ async def _compared(book: RuleBook[Any], body: Any, on: date) -> dict[str, Any]:
             for case in dict.fromkeys([*old, *new])
         ),
         "on": on,
-        "day_before": on - timedelta(days=1),
+        "seen": _seen(body, on),
     }
 
 

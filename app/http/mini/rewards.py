@@ -145,7 +145,7 @@ async def redeem(call: Call) -> Reply:
         Redemption(
             call.principal,
             call.key,
-            payloads.input_hash(f"reward:{reward_id}", body),
+            payloads.input_hash("redemption", (reward_id, body)),
             reward_id,
             body.cost_points,
             call.at,
