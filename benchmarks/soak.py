@@ -1,4 +1,4 @@
-"""`make soak`: sixty kills under load with everything accounted for, and the test suite on PostgreSQL 16."""
+"""`make soak`: sixty kills under load, a million steps of the ledger, and the test suite on PostgreSQL 16."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import ledger_steps
 from benchmarks.figures import Figure, median, show
 from benchmarks.household import PARTS, ROOT, SUPERVISOR, Household, NotThere
 from benchmarks.kills import Kill, Trial, Verdict
@@ -81,7 +82,7 @@ def suite_on_16() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-m", "not browser"],
         cwd=ROOT,
-        env=os.environ | {"LEKETONG_POSTGRES": "16"},
+        env=os.environ | {"LEKETONG_POSTGRES": "16", "LEKETONG_LEDGER_STEPS": "10000"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -102,6 +103,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    parser.add_argument("--no-ledger", action="store_true", help="leave out the ledger's state machine")
     parser.add_argument("--no-suite", action="store_true", help="leave out the tests on PostgreSQL 16")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="lks-"))
@@ -114,6 +116,8 @@ def main() -> int:
         return 1
     show_kills(kills, verdict, options.seed)
     shutil.rmtree(folder, ignore_errors=True)
+    if not options.no_ledger:
+        show(ledger_steps.measure(options.seed))
     if not options.no_suite:
         suite_on_16()
     return 0

@@ -11,7 +11,9 @@ from loyalty.customers.errors import BindingRequired, SessionEnded
 from loyalty.customers.personal import DataKeys
 from loyalty.customers.standings import MemberRef
 from loyalty.points import ledger
-from loyalty.points.ledger import Account, Accrual, Accrued, Expiring
+from loyalty.points.ledger import Accrual, Accrued
+from loyalty.points.statements import statements
+from loyalty.points.statements.statements import Account, Expiring
 from tests import factories, rows
 
 AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
@@ -20,7 +22,7 @@ WAIT_SECONDS = 20
 
 ACCOUNTS = "SELECT outlet_id, balance, owed FROM points_accounts ORDER BY 1"
 LOTS = "SELECT outlet_id, expires_on, points_left FROM points_lots ORDER BY 1, 2"
-ENTRIES = "SELECT outlet_id, points, owed_repaid, source_id FROM ledger_entries ORDER BY id"
+ENTRIES = "SELECT outlet_id, points, -owed_change, source_id FROM ledger_entries ORDER BY id"
 
 
 def accrual(outlet_id: int, points: int, source_id: str, at: datetime = AT) -> Accrual:
@@ -96,7 +98,7 @@ async def test_what_is_owed_is_repaid_first(db: str, owed: int, repaid: list[int
     await owe(db, 1, owed)
     answers = await accrue(accrual(1, 10, "a"), accrual(2, 4, "x"), accrual(1, 20, "b"), accrual(1, 30, "c"))
     assert [answer.balance_points for answer in answers] == [balance, 4, balance, balance]
-    assert await rows.fetch(db, "SELECT owed_repaid FROM ledger_entries WHERE outlet_id = 1 ORDER BY id") == [
+    assert await rows.fetch(db, "SELECT -owed_change FROM ledger_entries WHERE outlet_id = 1 ORDER BY id") == [
         (points,) for points in repaid
     ]
     assert await rows.fetch(db, ACCOUNTS) == [(1, balance, left), (2, 4, 0)]
@@ -177,7 +179,7 @@ async def test_every_outlet_asked_for_has_an_account(db: str) -> None:
     await accrue(accrual(1, 5, "a"))
     await owe(db, 2, 9)
     async with transactions.reader():
-        assert await ledger.accounts([3, 1, 2]) == {3: Account(), 1: Account(5, 0, 0), 2: Account(0, 0, 9)}
+        assert await statements.accounts([3, 1, 2]) == {3: Account(), 1: Account(5, 0, 0), 2: Account(0, 0, 9)}
 
 
 @pytest.mark.parametrize("column", ["balance", "pending", "owed"])
@@ -194,20 +196,20 @@ async def test_a_member_reads_the_outlets_account_and_entries(db: str, data_keys
     neighbour = outlet_id + 1
     await accrue(accrual(neighbour, 99, "x"), *(accrual(outlet_id, number, f"s{number}") for number in (1, 2, 3)))
     await accrue(accrual(outlet_id, 4, "s4", DECEMBER))
-    account, expiring = await ledger.account_of(owner)
+    account, expiring = await statements.account_of(owner, AT)
     assert account == Account(10, 0, 0)
     assert expiring == [Expiring(date(2027, 11, 30), 6), Expiring(date(2027, 12, 31), 4)]
-    latest = await ledger.entries_of(owner, None, 3)
+    latest = await statements.entries_of(owner, None, 3)
     assert [(entry.points, entry.source_id, entry.why) for entry in latest] == [
         (4, "s4", "测试得分"), (3, "s3", "测试得分"), (2, "s2", "测试得分"),
     ]  # fmt: skip
-    assert [entry.points for entry in await ledger.entries_of(owner, latest[-1].id, 3)] == [1]
+    assert [entry.points for entry in await statements.entries_of(owner, latest[-1].id, 3)] == [1]
 
 
 async def test_others_read_nothing(db: str, data_keys: DataKeys) -> None:
     stranger = await factories.member(AT, data_keys)
     for member, refusal in ((stranger, BindingRequired), (MemberRef(stranger.id, 7), SessionEnded)):
         with pytest.raises(refusal):
-            await ledger.account_of(member)
+            await statements.account_of(member, AT)
         with pytest.raises(refusal):
-            await ledger.entries_of(member, None, 10)
+            await statements.entries_of(member, None, 10)
