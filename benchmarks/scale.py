@@ -13,7 +13,8 @@ import asyncpg
 from app import database, proofs
 from benchmarks import bench, expiry
 from benchmarks.figures import Figure, median, show
-from benchmarks.houses import PEOPLE, STAFF_TOKEN, House, Machine, Serving, Void
+from benchmarks.houses import STAFF_TOKEN, House, Machine, Serving, Void
+from benchmarks.people import PEOPLE
 
 SMALL_OUTLETS = 10_000
 LARGE_OUTLETS = 2_000_000

@@ -1,6 +1,6 @@
 """What the ledger may refuse."""
 
-from loyalty.errors import Conflict, Invalid, NotFound
+from loyalty.errors import Conflict, NotFound
 
 
 class InsufficientPoints(Conflict):
@@ -25,11 +25,3 @@ class AlreadyReleased(Conflict):
     code = "points_already_released"
     title = "积分已经到账"
     sentence = "到账的积分要按退货冲回。"
-
-
-class PointsAmountInvalid(Invalid):
-    """A number of points that cannot be moved."""
-
-    code = "points_amount_invalid"
-    title = "积分数不对"
-    sentence = "请填 1 到 {points_max} 之间的整数。"

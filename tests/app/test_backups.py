@@ -222,7 +222,7 @@ async def test_an_empty_database_is_filled_and_judged(
     url = await empty_database(servers)
     status, told, complaint = leketong(url, "restore", str(file))
     assert (status, complaint) == (1, "")
-    assert told[-2:] == ["points.balances: outlet 1: account 9, entries 5, lots 5", "发现 1 处差异"]
+    assert told[-2:] == ["points.accounts: outlet 1: balance 9, entries say 5; balance 9, lots hold 5", "发现 1 处差异"]
     assert await rows.picture(url) == await rows.picture(db)
     assert leketong(url, "migrate") == (0, [], "")
 
@@ -304,7 +304,7 @@ async def test_an_account_is_explained_entry_by_entry(db: str, data_keys: DataKe
     await rows.execute(db, "UPDATE points_accounts SET balance = 9")
     status, told, complaint = leketong(db, "prove", "--explain", code)
     assert (status, complaint) == (1, "")
-    assert told[-2:] == ["points.balances: outlet 1: account 9, entries 5, lots 5", "发现 1 处差异"]
+    assert told[-2:] == ["points.accounts: outlet 1: balance 9, entries say 5; balance 9, lots hold 5", "发现 1 处差异"]
     assert leketong(db, "prove", "--explain", "NOBODY") == (
         1,
         [],

@@ -135,7 +135,7 @@ async def test_a_difference_is_named_and_ends_with_1(servers: EmbeddedServers) -
     status, told, complaint = ended(url, "prove")
     assert (status, complaint) == (1, "")
     assert told.splitlines() == [
-        "points.balances: outlet 7: account 5, entries none, lots none",
+        "points.accounts: outlet 7: balance 5, entries say none; balance 5, lots hold none",
         "points.orphans: account of outlet 7, which does not exist",
         "发现 2 处差异",
     ]

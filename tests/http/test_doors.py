@@ -29,6 +29,7 @@ OUTSIDE: set[Route] = {
     ("GET", "/health/ready"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
+    ("GET", "/pictures/{digest}"),
     ("GET", "/docs/page.css"),
     ("GET", "/docs/page.js"),
     ("GET", "/docs/swagger-ui-bundle.js"),

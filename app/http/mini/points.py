@@ -81,7 +81,7 @@ class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class StatementQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which month; without one the present one."""
 
-    month: Annotated[str, Meta(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$")] | None = None
+    month: Annotated[str, Meta(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$", max_length=7)] | None = None
 
 
 class AccountView(msgspec.Struct, frozen=True):
