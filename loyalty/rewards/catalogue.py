@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 import msgspec
 
 from loyalty import transactions
-from loyalty.campaigns import allotments
+from loyalty.campaigns import allotments, campaigns
 from loyalty.organisation import audit
 from loyalty.organisation.audit import Actor, AuditEntry
 from loyalty.rewards import queries
@@ -92,7 +92,7 @@ async def add(plan: RewardPlan, actor: Actor, reason: str, at: datetime) -> int:
     reason = audit.required_reason(reason)
     require_sound(plan)
     async with transactions.begin():
-        await _require_picture(plan)
+        await _require_known(plan)
         reward_id = await queries.insert((plan.type, *_values(plan), actor.text, at))
         if plan.units is not None:
             await queries.set_allotment(reward_id, await allotments.make(f"reward:{reward_id}", plan.units))
@@ -116,7 +116,7 @@ async def change(reward_id: int, plan: RewardPlan, version: int, actor: Actor, r
             raise RewardStateWrong
         if plan.type != old.type:
             raise RewardInvalid(field="type", expected="奖品类型不能改，请另建一个")
-        await _require_picture(plan)
+        await _require_known(plan)
         before = _shown_kept(old) | {"units": await _resize(old, plan.units)}
         await queries.update(reward_id, _values(plan))
         await audit.record([_entry("reward.changed", reward_id, before, _shown(plan), actor, reason, at)])
@@ -187,7 +187,10 @@ async def _locked(reward_id: int) -> Reward:
     return _told(row)
 
 
-async def _require_picture(plan: RewardPlan) -> None:
+async def _require_known(plan: RewardPlan) -> None:
+    """Check that the picture and the campaign that a plan names are there."""
+    if plan.campaign_id is not None and not await campaigns.read([plan.campaign_id]):
+        raise RewardInvalid(field="campaign_id", expected="请从列出的活动里选一个")
     if plan.picture_id is not None and not await RewardPicture.exists(digest=plan.picture_id):
         raise PictureInvalid(field="picture")
 
@@ -205,6 +208,8 @@ def require_sound(plan: RewardPlan) -> None:
         raise RewardInvalid(field="until_at", expected="结束要晚于开始")
     if plan.cost_points is not None and not kind.is_entitlement:
         raise RewardInvalid(field="cost_points", expected="积分奖励不能拿积分换，请留空")
+    if plan.units is not None and not kind.is_entitlement:
+        raise RewardInvalid(field="units", expected="积分奖励不限份数，请用活动预算来管")
     _require_numbers(plan)
 
 
@@ -244,7 +249,9 @@ def _values(plan: RewardPlan) -> tuple[Any, ...]:
 
 
 def _shown(plan: RewardPlan) -> dict[str, Any]:
-    shown: dict[str, Any] = msgspec.to_builtins(plan)
+    # As kept ones are read back, or the same instant would look changed.
+    in_utc = msgspec.structs.replace(plan, from_at=plan.from_at.astimezone(UTC), until_at=plan.until_at.astimezone(UTC))
+    shown: dict[str, Any] = msgspec.to_builtins(in_utc)
     return shown | {"picture_id": (plan.picture_id or "")[:12] or None}
 
 

@@ -8,8 +8,11 @@ import msgspec
 import pytest
 
 from loyalty import transactions
+from loyalty.campaigns import campaigns
 from loyalty.campaigns.allotments import UNITS_MAX
+from loyalty.campaigns.campaigns import CampaignPlan
 from loyalty.campaigns.errors import UnitsInvalid
+from loyalty.clock import SHANGHAI
 from loyalty.customers.audiences import Audience
 from loyalty.customers.personal import DataKeys
 from loyalty.organisation.errors import ReasonMissing
@@ -42,7 +45,30 @@ async def change(reward_id: int, version: int, **changes: Any) -> None:
     await catalogue.change(reward_id, plan(**changes), version, BY, "改一下", AT)
 
 
+async def _campaign() -> int:
+    """Make a campaign that a reward may name."""
+    span = CampaignPlan(name="周年庆", from_at=AT, until_at=AT + timedelta(days=9))
+    return await campaigns.add("anniversary", span, BY, "周年庆", AT)
+
+
+async def test_a_campaign_that_there_is_not_is_refused(db: str) -> None:
+    before = await rows.picture(db)
+    with pytest.raises(RewardInvalid) as refused:
+        await reward(campaign_id=7)
+    assert refused.value.data == {"field": "campaign_id", "expected": "请从列出的活动里选一个"}
+    assert await rows.picture(db) == before
+
+
+async def test_the_same_instant_in_another_zone_is_no_change(db: str) -> None:
+    made = await reward(live=False)
+    shanghai = (AT - timedelta(days=1)).astimezone(SHANGHAI)
+    await catalogue.change(made, plan(name="改了名", from_at=shanghai), 1, BY, "改名", AT)
+    ((after,),) = await rows.fetch(db, "SELECT after::text FROM audit_entries WHERE action = 'reward.changed'")
+    assert "from_at" not in str(after)
+
+
 async def test_a_draft_is_kept_as_it_was_planned(db: str) -> None:
+    named = await _campaign()
     made = await reward(
         units=5,
         live=False,
@@ -53,13 +79,13 @@ async def test_a_draft_is_kept_as_it_was_planned(db: str) -> None:
         tags=("夜市",),
         outlet_max=3,
         outlet_month_max=1,
-        campaign_id=7,
+        campaign_id=named,
     )
     found = await read(made)
     assert msgspec.structs.asdict(found) == {
         "id": made, "type": "coupon", "name": "满 100 减 10", "description": "本月有效", "picture_id": None,
         "terms": found.terms, "cost_points": 100, "cost_fen": 1_000, "allotment_id": found.allotment_id,
-        "campaign_id": 7, "outlet_max": 3, "outlet_month_max": 1, "plants": ("SH", "NJ"), "value_classes": ("A",),
+        "campaign_id": named, "outlet_max": 3, "outlet_month_max": 1, "plants": ("SH", "NJ"), "value_classes": ("A",),
         "tags": ("夜市",), "from_at": AT - timedelta(days=1), "until_at": AT + timedelta(days=30), "days_valid": 7,
         "state": "draft", "version": 1, "made_by": "command:tests", "made_at": AT,
     }  # fmt: skip
