@@ -21,6 +21,16 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("/outlets/SH0001/points", "operator", "console-outlet-points"),
     ("/outlets/SH0001/events", "rep", "console-outlet-events"),
     ("/outlets/SH0001/changes", "operator", "console-outlet-changes"),
+    ("/outlets/SH0002/entitlements", "operator", "console-outlet-entitlements"),
+    ("/ops/adjustments", "checker", "ops-adjustments"),
+    ("/ops/adjustments/new?outlet=SH0001", "operator", "ops-adjustment-new"),
+    ("/marketing/rewards", "marketer", "marketing-rewards"),
+    ("/marketing/rewards/{reward}", "marketer", "marketing-reward"),
+    ("/marketing/rewards/new?type=gift", "marketer", "marketing-reward-new"),
+    ("/marketing/campaigns", "marketer", "marketing-campaigns"),
+    ("/marketing/rules", "marketer", "marketing-rules"),
+    ("/marketing/rules/expiry", "marketer", "marketing-rule-book"),
+    ("/marketing/rules/checkin_ladder/new", "marketer", "marketing-rule-new"),
     ("/ops/reps", "supervisor", "console-reps"),
     ("/ops/reps/{rep}", "lead", "console-hand-over"),
     ("/admin/staff", "admin", "console-staff"),
@@ -42,6 +52,7 @@ FOUND_BY = {
     "{rep}": ("/ops/reps", "李强"),
     "{operator}": ("/admin/staff", "孙丽"),
     "{plant}": ("/admin/organisation", "上海工厂"),
+    "{reward}": ("/marketing/rewards", "满 100 减 10 券"),
 }
 
 
