@@ -127,27 +127,27 @@ _ENTER = f"""
 
 _EXPIRE = """
     WITH due AS MATERIALIZED (
-        SELECT outlet_id, expires_on FROM points_lots
+        SELECT id, outlet_id FROM points_lots
          WHERE expires_on < $1 ORDER BY expires_on LIMIT $2
     ), locked AS MATERIALIZED (
-        SELECT outlet_id, balance FROM points_accounts
+        SELECT outlet_id FROM points_accounts
          WHERE outlet_id = ANY (ARRAY(SELECT outlet_id FROM due)) ORDER BY outlet_id FOR UPDATE
     ), gone AS (
-        DELETE FROM points_lots l USING due d, locked k
-         WHERE l.outlet_id = d.outlet_id AND l.expires_on = d.expires_on AND k.outlet_id = l.outlet_id
-        RETURNING l.id, l.outlet_id, l.expires_on, l.points_left
+        -- By arrays, once all accounts are locked. A join of due and locked, of which the planner knows no sizes, may
+        -- become a loop of one in the other: seconds become minutes.
+        DELETE FROM points_lots WHERE id = ANY (ARRAY(SELECT id FROM due)) AND (SELECT count(*) FROM locked) > 0
+        RETURNING id, outlet_id, expires_on, points_left
     ), entered AS (
         INSERT INTO ledger_entries (outlet_id, kind, points, expires_on, source_kind, source_id, rule, why, at)
         SELECT outlet_id, 'expiry', -points_left, expires_on, 'lot', id::text, 'expiry:lot',
                to_char(expires_on, '"有效期到 "YYYY"年"FMMM"月"FMDD"日，没用完的 "') || points_left || ' 分过期了', $3
           FROM gone WHERE points_left > 0
     ), debited AS (
-        -- From the balance as locked. Of a.balance PostgreSQL first takes what it was when the statement began, and
-        -- where others have paid meanwhile, refuses the difference as negative before it looks at the row again.
-        UPDATE points_accounts a SET balance = k.balance - g.points
-          FROM (SELECT outlet_id, sum(points_left) AS points FROM gone WHERE points_left > 0 GROUP BY outlet_id) g
-               JOIN locked k USING (outlet_id)
-         WHERE a.outlet_id = g.outlet_id
+        -- Not by an UPDATE: it would first take the balance of when the statement began from what is locked now and,
+        -- where others have paid meanwhile, refuse the difference as negative before it looks at the row again.
+        INSERT INTO points_accounts AS a (outlet_id, balance)
+        SELECT outlet_id, sum(points_left) FROM gone WHERE points_left > 0 GROUP BY outlet_id ORDER BY outlet_id
+        ON CONFLICT (outlet_id) DO UPDATE SET balance = a.balance - excluded.balance
     )
     SELECT count(*) AS lots, coalesce(sum(points_left), 0)::bigint AS points FROM gone
 """
