@@ -1,40 +1,47 @@
 """What marketing's forms bring as text, read into what verbs take; faults name the field."""
 
+import re
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from app.http.console.paths import local_instant
 from loyalty.clock import SHANGHAI
-from loyalty.rewards.errors import RewardInvalid
+from loyalty.errors import Invalid
 
 NUMBER_DIGITS_MAX = 11
+YUAN = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,2})?", re.ASCII)
+"""As people write it. What else Decimal reads, such as 1e999999, is no amount, and calculating with it overflows."""
+
+
+class TypedInvalid(Invalid):
+    """What was typed is not of the kind that its field takes."""
+
+    code = "typed_invalid"
+    title = "填得不对"
+    sentence = "请改一下：{expected}。"
 
 
 def number(text: str, field: str) -> int | None:
-    """Read a whole number that is not negative; None for an empty field. Raises RewardInvalid."""
+    """Read a whole number that is not negative; None for an empty field. Raises TypedInvalid."""
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX):
-        raise RewardInvalid(field=field, expected="请填 0 或正整数")
+        raise TypedInvalid(field=field, expected="请填 0 或正整数")
     return int(text)
 
 
 def fen(text: str, field: str) -> int:
-    """Read an amount of yuan with at most two places as fen. Raises RewardInvalid."""
-    try:
-        amount = Decimal(text) * 100
-    except InvalidOperation:
-        raise RewardInvalid(field=field, expected="请填金额，比如 12 或 12.50") from None
-    if not amount.is_finite() or amount != amount.to_integral_value() or not 0 <= amount < 10**NUMBER_DIGITS_MAX:
-        raise RewardInvalid(field=field, expected="请填金额，比如 12 或 12.50")
-    return int(amount)
+    """Read an amount of yuan with at most two places as fen. Raises TypedInvalid."""
+    if YUAN.fullmatch(text) is None:
+        raise TypedInvalid(field=field, expected="请填金额，比如 12 或 12.50")
+    return int(Decimal(text) * 100)
 
 
 def instant(text: str, field: str) -> datetime:
-    """Read an instant of Shanghai's clock that has to be there. Raises RewardInvalid, DayInvalid."""
+    """Read an instant of Shanghai's clock that has to be there. Raises TypedInvalid, DayInvalid."""
     at = local_instant(text, field)
     if at is None:
-        raise RewardInvalid(field=field, expected="请选日期和时间")
+        raise TypedInvalid(field=field, expected="请选日期和时间")
     return at
 
 
