@@ -117,6 +117,14 @@ async def test_a_source_paid_before_repays_nothing_again(db: str) -> None:
     assert await rows.fetch(db, ENTRIES) == [(1, 10, 0, "a"), (1, 12, 10, "b")]
 
 
+async def test_a_source_that_comes_twice_in_one_call_repays_once(db: str) -> None:
+    await owe(db, 1, 25)
+    answers = await accrue(accrual(1, 10, "a"), accrual(1, 10, "a"), accrual(1, 10, "b"))
+    assert [answer.repeated for answer in answers] == [False, True, False]
+    assert await rows.fetch(db, ACCOUNTS) == [(1, 0, 5)]
+    assert await rows.fetch(db, ENTRIES) == [(1, 10, 10, "a"), (1, 10, 10, "b")]
+
+
 async def test_two_at_once_repay_what_is_owed_once(db: str) -> None:
     await owe(db, 1, 10)
     async with asyncio.timeout(WAIT_SECONDS):
