@@ -148,29 +148,63 @@ async def move(reward_id: int, state: State, actor: Actor, reason: str, at: date
         await audit.record([entry])
 
 
+async def free_returned(reward_id: int, actor: Actor, reason: str, at: datetime) -> int:
+    """Let everybody have the units that were given back; return how many. Entry verb; leaves an audit entry.
+
+    Raises RewardUnknown, RewardStateWrong for an ended one and where no unit waits, ReasonMissing. Locks the reward,
+    then its allotment.
+    """
+    reason = audit.required_reason(reason)
+    async with transactions.begin():
+        one = await _locked(reward_id)
+        if one.state == "ended" or one.allotment_id is None:
+            raise RewardStateWrong
+        units = await allotments.free_returned(one.allotment_id)
+        if not units:
+            raise RewardStateWrong
+        await audit.record([_entry("reward.changed", reward_id, None, {"count": units}, actor, reason, at)])
+        return units
+
+
 async def keep_picture(content: bytes, actor: Actor, at: datetime) -> str:
     """Keep a picture; return its id, the hash of its content. Entry verb. Raises PictureInvalid."""
-    kind = next((kind for start, kind in PICTURES.items() if content.startswith(start)), None)
-    webp_wrong = kind == "image/webp" and content[8:12] != b"WEBP"
-    if kind is None or webp_wrong or len(content) > PICTURE_BYTES_MAX:
-        raise PictureInvalid(field="picture")
-    digest = hashlib.sha256(content).hexdigest()
+    kind = _picture_kind(content)
     async with transactions.begin():
-        values = {"content_type": kind, "content": content, "made_by": actor.text, "made_at": at}
-        await RewardPicture.get_or_create(digest=digest, defaults=values)
-    return digest
+        return await _keep(content, kind, actor, at)
 
 
-async def set_picture(reward_id: int, digest: str, actor: Actor, reason: str, at: datetime) -> None:
-    """Give a reward a picture that is kept. Entry verb; in the audit. Raises RewardUnknown, RewardStateWrong."""
+async def set_picture(reward_id: int, content: bytes, actor: Actor, reason: str, at: datetime) -> None:
+    """Give a reward a picture, and keep it; neither without the other. Entry verb; leaves an audit entry.
+
+    Raises ReasonMissing, PictureInvalid, RewardUnknown, RewardStateWrong for an ended one.
+    """
+    reason = audit.required_reason(reason)
+    kind = _picture_kind(content)
     async with transactions.begin():
         old = await _locked(reward_id)
         if old.state == "ended":
             raise RewardStateWrong
+        digest = await _keep(content, kind, actor, at)
         await queries.set_picture(reward_id, digest)
         before = {"picture_id": (old.picture_id or "")[:12] or None}
         after = {"picture_id": digest[:12]}
         await audit.record([_entry("reward.changed", reward_id, before, after, actor, reason, at)])
+
+
+def _picture_kind(content: bytes) -> str:
+    """Tell what kind of picture bytes are. Raises PictureInvalid."""
+    kind = next((kind for start, kind in PICTURES.items() if content.startswith(start)), None)
+    webp_wrong = kind == "image/webp" and content[8:12] != b"WEBP"
+    if kind is None or webp_wrong or len(content) > PICTURE_BYTES_MAX:
+        raise PictureInvalid(field="picture")
+    return kind
+
+
+async def _keep(content: bytes, kind: str, actor: Actor, at: datetime) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    values = {"content_type": kind, "content": content, "made_by": actor.text, "made_at": at}
+    await RewardPicture.get_or_create(digest=digest, defaults=values)
+    return digest
 
 
 async def picture(digest: str) -> tuple[str, bytes] | None:

@@ -1,5 +1,6 @@
 """Campaigns: their time, caps and budget, how much is given, and stopping one."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.http import errors
@@ -16,7 +17,7 @@ from loyalty.campaigns.campaigns import WARN_BPS, Campaign, CampaignPlan
 from loyalty.campaigns.errors import CampaignUnknown
 from loyalty.errors import Refusal
 from loyalty.organisation import audit
-from loyalty.organisation.audit import AuditSearch
+from loyalty.organisation.audit import AuditSearch, KeptEntry
 from loyalty.staff.rules import Role
 
 ROOT_PATH = "/marketing/campaigns"
@@ -28,7 +29,13 @@ NEW_DAYS = 30
 
 
 def state_of(one: Campaign, at: datetime) -> tuple[str, Tone]:
-    """Say in a word how a campaign stands."""
+    """Say in a word how a campaign stands.
+
+    One that stopped because what was left did not reach for the next points is told as stopped: only its page, which
+    knows who changed it, says by whom.
+    """
+    if one.budget_points is not None and one.spent_points >= one.budget_points:
+        return "预算用完", "bad"
     if one.stopped_at is not None:
         return "已停止", "bad"
     if at < one.from_at:
@@ -39,11 +46,13 @@ def state_of(one: Campaign, at: datetime) -> tuple[str, Tone]:
 
 
 def budget_of(one: Campaign) -> tuple[str, Tone | None]:
-    """Say how much of the budget is given, with a tone from four fifths on."""
+    """Say how much of the budget is given, with a tone from four fifths on, another one when it gives no more."""
     if one.budget_points is None:
         return f"{one.spent_points:,} 分，不限", None
     share = one.spent_points * ALL_BPS // one.budget_points
     tone: Tone | None = "warn" if share >= WARN_BPS else None
+    if one.stopped_at is not None or share >= ALL_BPS:
+        tone = "bad"
     return f"{one.spent_points:,} / {one.budget_points:,} 分（{share // 100}%）", tone
 
 
@@ -80,6 +89,25 @@ async def list_campaigns(visit: Visit) -> Answer:
     intro = "预算发完活动自动停止，一分也不会多发；发到八成会提醒。"
     actions = (Action("新建活动", href=f"{ROOT_PATH}/new"),)
     return View("console/list.html", "活动预算", {"table": table, "actions": actions, "intro": intro})
+
+
+def bar_of(one: Campaign, told: str) -> tuple[int, Tone, str] | None:
+    """Give a bar of how much of the budget is given: percent, tone and words; None for no budget."""
+    if one.budget_points is None:
+        return None
+    return min(one.spent_points * 100 // one.budget_points, 100), budget_of(one)[1] or "good", told
+
+
+def why_stopped(one: Campaign, story: Sequence[KeptEntry]) -> str:
+    """Say when a campaign stopped and by whom: staff leave an entry of that instant, an empty budget leaves none."""
+    if one.stopped_at is None:
+        return "没有停"
+    by = next((entry.actor_name for entry in story if entry.at == one.stopped_at), None)
+    if by is not None:
+        return f"{typed.shown(one.stopped_at)}，{by} 停的"
+    if len(story) == STORY_MAX:
+        return typed.shown(one.stopped_at)
+    return f"{typed.shown(one.stopped_at)}，剩下的预算不够发，自动停的"
 
 
 def _form(action: str, one: Campaign | None, at: datetime) -> Form:
@@ -188,9 +216,11 @@ async def _shown(visit: Visit, faults: dict[str, str], status: int) -> View:
                     "每家店一天最多得",
                     "不限" if one.outlet_day_points_max is None else f"{one.outlet_day_points_max:,}",
                 ),
+                Fact("停止发放", why_stopped(one, story), None if one.stopped_at is None else "bad"),
                 Fact("八成提醒", "还没到" if one.warned_at is None else typed.shown(one.warned_at)),
             ),
             "form": with_errors(form, visit.form, faults) if faults else form,
+            "bar": bar_of(one, told),
             "moments": tuple(moment_of(entry) for entry in story),
         },
         status,

@@ -3,11 +3,16 @@
 from app.http.console.components import Fact, Figure, Tone
 from app.http.marketing import typed
 from loyalty.campaigns.allotments import Allotment
+from loyalty.campaigns.campaigns import Campaign
 from loyalty.rewards.results.results import Result
 from loyalty.rewards.rules import Reward, State
 from loyalty.rewards.types import registry
 from loyalty.rewards.types.base import yuan
+from loyalty.staff.rules import Role
 
+ROOT_PATH = "/marketing/rewards"
+CRUMBS = (("兑换奖品", ROOT_PATH),)
+ROLES: tuple[Role, ...] = ("admin", "marketer")
 STATES: dict[State, tuple[str, Tone]] = {
     "draft": ("草稿", "quiet"),
     "live": ("已上架", "good"),
@@ -19,7 +24,9 @@ STATES: dict[State, tuple[str, Tone]] = {
 def figures_of(one: Reward, result: Result, kept: Allotment | None) -> tuple[Figure, ...]:
     """Give what a reward came to."""
     left = "不限" if kept is None else f"{kept.units_free:,}"
-    note = "" if kept is None else f"共 {kept.units_total:,} 份，退回待补 {kept.units_returned:,} 份"
+    note = "" if kept is None else f"共 {kept.units_total:,} 份"
+    if kept is not None and kept.units_returned:
+        note += f"，退回 {kept.units_returned:,} 份待放开"
     return (
         Figure("剩余", left, note),
         Figure("已兑换", f"{result.redemptions:,}", f"{result.outlets:,} 家店，收回 {result.points:,} 分"),
@@ -29,8 +36,8 @@ def figures_of(one: Reward, result: Result, kept: Allotment | None) -> tuple[Fig
     )
 
 
-def facts_of(one: Reward, state: str, tone: Tone) -> tuple[Fact, ...]:
-    """Give how a reward is set."""
+def facts_of(one: Reward, state: str, tone: Tone, payer: Campaign | None) -> tuple[Fact, ...]:
+    """Give how a reward is set. ``payer`` is the campaign whose budget it comes from."""
     audience = [
         f"{word} {'、'.join(values)}"
         for word, values in (("工厂", one.plants), ("价值级", one.value_classes), ("标签", one.tags))
@@ -49,4 +56,5 @@ def facts_of(one: Reward, state: str, tone: Tone) -> tuple[Fact, ...]:
         Fact("每家店限兑", "，".join(limits) or "不限"),
         Fact("给谁", "，".join(audience) or "所有门店"),
         Fact("一份的成本", f"{yuan(one.cost_fen)} 元"),
+        *(() if payer is None else (Fact("从哪个活动出", payer.name, href=f"/marketing/campaigns/{payer.id}"),)),
     )

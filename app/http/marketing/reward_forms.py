@@ -1,6 +1,6 @@
 """A reward as a form: fields made from its type's terms, and what was typed read back into a plan."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 
 from app.http.console.components import Field, Form, Option
 from app.http.console.pages import Visit
+from app.http.console.paths import ChoiceInvalid, chosen_id
 from app.http.marketing import typed
 from loyalty.organisation import audit
 from loyalty.rewards import catalogue
@@ -107,8 +108,20 @@ def _term_fields(kind: RewardType[Any], terms: Any) -> tuple[Field, ...]:
     return tuple(found)
 
 
-def plan_of(visit: Visit, kind: RewardType[Any], picture_id: str | None) -> RewardPlan:
-    """Read a plan from what was typed. Raises RewardInvalid, DayInvalid, naming the field."""
+def plants_of(form: Form) -> set[str]:
+    """Give the plants that a form lets choose from."""
+    return {code for field in form.fields if field.name == "plants" for code, _ in field.options}
+
+
+def plan_of(visit: Visit, kind: RewardType[Any], picture_id: str | None, plants: Collection[str]) -> RewardPlan:
+    """Read a plan from what was typed; ``plants`` are those there are.
+
+    Raises TypedInvalid, RewardInvalid, ChoiceInvalid, DayInvalid, naming the field.
+    """
+    chosen = tuple(dict.fromkeys(visit.form.get("plants", ())))
+    if not set(chosen) <= set(plants):
+        raise ChoiceInvalid(field="plants")
+    campaign = "" if kind.is_entitlement else visit.field("campaign_id")
     return RewardPlan(
         type=kind.code,
         name=visit.field("name"),
@@ -121,10 +134,10 @@ def plan_of(visit: Visit, kind: RewardType[Any], picture_id: str | None) -> Rewa
         until_at=typed.instant(visit.field("until_at"), "until_at"),
         days_valid=typed.number(visit.field("days_valid"), "days_valid") or 0,
         picture_id=picture_id,
-        campaign_id=typed.number(visit.field("campaign_id"), "campaign_id"),
+        campaign_id=chosen_id(campaign, "campaign_id") if campaign else None,
         outlet_max=typed.number(visit.field("outlet_max"), "outlet_max"),
         outlet_month_max=typed.number(visit.field("outlet_month_max"), "outlet_month_max"),
-        plants=tuple(visit.form.get("plants", ())),
+        plants=chosen,
         value_classes=typed.listed(visit.field("value_classes")),
         tags=typed.listed(visit.field("tags")),
     )
