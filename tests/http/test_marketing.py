@@ -196,7 +196,7 @@ async def test_a_rule_is_seen_beside_the_old_one_before_it_is_saved(house: House
         ("checkin_ladder", {"base_points": "0"}, "不能小于 1"),
         ("checkin_ladder", {"base_points": "1001"}, "不能大于 1000"),
         ("checkin_ladder", {"base_points": "五"}, "请填 0 或正整数"),
-        ("checkin_ladder", {"extra_points": ""}, "不能小于 1"),
+        ("checkin_ladder", {"extra_points": ""}, "请至少填 1 个"),
         ("checkin_ladder", {"effective_on": "2026-02-30"}, "日期不对"),
         ("expiry", {"kind": "never"}, "请检查填的内容"),
         ("expiry", {"kind": "fixed", "dates": ""}, "请至少填一个到期日"),

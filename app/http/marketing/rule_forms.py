@@ -28,6 +28,8 @@ HINTS = {
     "outlet_day_points_max": "不限就留空。",
     "first_order_points": "没有就填 0。",
 }
+LABELS = {"multiplier_bps": "倍数（%）"}
+"""Where people type something else than the book keeps."""
 LENGTH_MAX = 2_000
 NUMBER_LENGTH_MAX = 9
 PROPOSERS: tuple[Role, ...] = ("operator", "marketer", "plant_lead", "admin")
@@ -43,8 +45,12 @@ def fields_of(book: RuleBook[Any], body: Any) -> tuple[Field, ...]:
     return tuple(_field(book, name, getattr(body, name)) for name in book.body_type.__struct_fields__)
 
 
+def _label(book: RuleBook[Any], name: str) -> str:
+    return LABELS.get(name, book.words[name])
+
+
 def _field(book: RuleBook[Any], name: str, value: Any) -> Field:
-    label, hint = book.words[name], HINTS.get(name, "")
+    label, hint = _label(book, name), HINTS.get(name, "")
     if name in CHOICES:
         return Field(name, label, "select", value=value, options=CHOICES[name], hint=hint, required=True)
     if name == "category_points":
@@ -91,7 +97,7 @@ def differences(book: RuleBook[Any], old: Any, new: Any) -> tuple[tuple[str, str
 def _shown(book: RuleBook[Any], body: Any) -> dict[str, str]:
     if isinstance(body, AdjustmentLimits):
         return {one.label: one.value for one in _limit_fields(body)}
-    return {book.words[name]: text_of(name, getattr(body, name)) for name in book.body_type.__struct_fields__}
+    return {_label(book, name): text_of(name, getattr(body, name)) for name in book.body_type.__struct_fields__}
 
 
 def body_of(book: RuleBook[Any], form: Mapping[str, list[str]]) -> Any:
@@ -157,22 +163,34 @@ def _limits(typed: Mapping[str, str]) -> AdjustmentLimits:
         for role in roles:
             once, day = (typed.get(f"{act}.{role}.{part}", "") for part, _ in LIMIT_PARTS)
             if once or day:
-                names = [f"{act}.{role}.{part}" for part, _ in LIMIT_PARTS]
-                limit = RoleLimit(_number(names[0], once), _number(names[1], day))
-                if limit.once_points_max > limit.day_points_max:
-                    raise RuleInvalid(field=names[1], expected="一天的上限不能小过一次的上限")
-                limits[act][role] = limit
+                limits[act][role] = _limit(f"{act}.{role}", once, day)
     return AdjustmentLimits(**limits)
+
+
+def _limit(prefix: str, once: str, day: str) -> RoleLimit:
+    parts: dict[str, int] = {}
+    for (part, _), text in zip(LIMIT_PARTS, (once, day), strict=True):
+        name = f"{prefix}.{part}"
+        parts[part] = _number(name, text)
+        try:
+            msgspec.convert({one: parts[part] for one, _ in LIMIT_PARTS}, RoleLimit)
+        except msgspec.ValidationError as fault:
+            raise RuleInvalid(field=name, expected=_bounds(str(fault))) from None
+    if parts["once_points_max"] > parts["day_points_max"]:
+        raise RuleInvalid(field=f"{prefix}.day_points_max", expected="一天的上限不能小过一次的上限")
+    return RoleLimit(**parts)
 
 
 def _bounds(text: str) -> str:
     """Say in Chinese what a type asks for."""
     number = re.search(r"-?\d+", text)
     bound = number[0] if number else ""
+    if "length" in text:
+        return f"请至少填 {bound} 个" if ">=" in text else f"填得太长或太多了，最多 {bound}"
     if ">=" in text:
         return f"不能小于 {bound}"
     if "<=" in text:
-        return f"不能大于 {bound}，或者填得太多" if "length" in text else f"不能大于 {bound}"
+        return f"不能大于 {bound}"
     if "regex" in text:
         return "日期请写成 06-30 这样"
     return "请检查填的内容"

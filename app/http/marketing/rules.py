@@ -22,7 +22,7 @@ from app.http.console.components import (
 )
 from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
-from app.http.console.paths import DayInvalid, int_id
+from app.http.console.paths import YEARS, DayInvalid, int_id
 from app.http.console.stories import moment_of
 from app.http.console.whole import require_whole
 from app.http.marketing import rule_forms
@@ -194,9 +194,12 @@ def _seen(body: Any, on: date) -> str:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise DayInvalid(field="effective_on") from None
+    if day.year not in YEARS:
+        raise DayInvalid(field="effective_on")
+    return day
 
 
 async def keep_version(visit: Visit) -> Answer:
@@ -226,13 +229,28 @@ async def _compared(book: RuleBook[Any], body: Any, on: date) -> dict[str, Any]:
     new = {one.case: one.result for one in book.examples(body)}
     return {
         "differences": rule_forms.differences(book, before, body),
-        "examples": tuple(
-            (case, old.get(case, "—"), new.get(case, "—"), old.get(case) != new.get(case))
-            for case in dict.fromkeys([*old, *new])
-        ),
+        "examples": _beside(book, old, new),
         "on": on,
         "seen": _seen(body, on),
     }
+
+
+def _beside(book: RuleBook[Any], old: dict[str, str], new: dict[str, str]) -> Table:
+    return Table(
+        id="examples",
+        path=f"{ROOT_PATH}/{book.code}/new",
+        columns=(Column("case", "例子"), Column("old", "原来"), Column("new", "新规则")),
+        rows=tuple(
+            (
+                Cell(case),
+                Cell(old.get(case, "—")),
+                Cell(new.get(case, "—"), tone="info" if old.get(case) != new.get(case) else None),
+            )
+            for case in dict.fromkeys([*old, *new])
+        ),
+        empty=Empty("没有例子", "这本规则没有例子可以算。"),
+        caption="例子",
+    )
 
 
 async def withdraw_version(visit: Visit) -> Answer:

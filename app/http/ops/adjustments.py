@@ -1,6 +1,8 @@
 """Manual adjustments of points: proposed by one person, approved or rejected by another."""
 
+import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from app.http import errors
 from app.http.console import lists
@@ -14,6 +16,7 @@ from app.http.console.components import (
     Field,
     Filter,
     Form,
+    Moment,
     Tone,
     with_errors,
 )
@@ -21,7 +24,6 @@ from app.http.console.forms import fault_of
 from app.http.console.lists import Listing
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import int_id
-from app.http.console.stories import moment_of
 from app.http.console.tables import TableQuery
 from loyalty import transactions
 from loyalty.clock import SHANGHAI
@@ -29,7 +31,6 @@ from loyalty.customers.care import outlets
 from loyalty.customers.errors import OutletUnknown
 from loyalty.errors import Refusal
 from loyalty.organisation import audit
-from loyalty.organisation.audit import AuditSearch
 from loyalty.points.adjustments import adjustments
 from loyalty.points.adjustments.adjustments import Proposal
 from loyalty.points.adjustments.errors import AdjustmentPointsInvalid
@@ -49,14 +50,16 @@ STATES: dict[str, tuple[str, Tone]] = {
 }
 COLUMNS = (
     Column("outlet", "门店"),
+    Column("code", "编号"),
     Column("points", "积分", numeric=True),
     Column("reason", "原因"),
     Column("made", "提出"),
+    Column("at", "时间"),
     Column("state", "状态"),
     Column("checked", "复核"),
 )
-STORY_MAX = 50
-DIGITS_MAX = 9
+POINTS = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
+POINTS_LENGTH_MAX = 10
 
 
 async def list_adjustments(visit: Visit) -> Answer:
@@ -87,13 +90,20 @@ async def list_adjustments(visit: Visit) -> Answer:
 def _row(one: Proposal) -> tuple[Cell, ...]:
     word, tone = STATES[one.state]
     return (
-        Cell(one.outlet_name, href=f"{ROOT_PATH}/{one.id}", note=one.outlet_code),
+        Cell(one.outlet_name, href=f"{ROOT_PATH}/{one.id}"),
+        Cell(one.outlet_code, href=_points_path(one.outlet_code)),
         Cell(f"{one.points:+,}"),
         Cell(one.reason),
-        Cell(one.made_by_name, note=f"{one.made_at.astimezone(SHANGHAI):%m-%d %H:%M}"),
+        Cell(one.made_by_name),
+        Cell(f"{one.made_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"),
         Cell(word, tone=tone),
-        Cell(one.checked_by_name or "—", note=one.checked_reason or None),
+        Cell(_checker(one) or "—", note=one.checked_reason or None),
     )
+
+
+def _checker(one: Proposal) -> str | None:
+    # Who takes the own proposal back has checked nothing.
+    return None if one.state == "withdrawn" else one.checked_by_name
 
 
 async def new_adjustment(visit: Visit) -> Answer:
@@ -118,7 +128,7 @@ async def _form_page(visit: Visit, faults: dict[str, str], status: int) -> View:
         f"{ROOT_PATH}/new",
         (
             Field("outlet", "门店编号", value=code, required=True, hint=hint, length_max=64),
-            Field("points", "积分", required=True, hint="加积分填 20，减积分填 -20。", length_max=DIGITS_MAX + 1),
+            Field("points", "积分", required=True, hint="加积分填 20，减积分填 -20。", length_max=POINTS_LENGTH_MAX),
             reason,
         ),
         "提交复核",
@@ -129,8 +139,7 @@ async def _form_page(visit: Visit, faults: dict[str, str], status: int) -> View:
 
 
 def _points(text: str) -> int:
-    digits = text.removeprefix("+").removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= DIGITS_MAX):
+    if POINTS.fullmatch(text) is None:
         raise AdjustmentPointsInvalid(field="points")
     return int(text)
 
@@ -156,34 +165,41 @@ async def show_adjustment(visit: Visit) -> Answer:
     async with transactions.reader():
         one = await adjustments.find(int_id(visit.params["id"]), visit.reach, visit.at)
         account = (await statements.accounts([one.outlet_id]))[one.outlet_id]
-        wanted = AuditSearch(subject_kind="outlet", subject_id=one.outlet_code)
-        nodes = visit.reach.node_ids
-        story = await audit.search(nodes, wanted, 0, STORY_MAX)
     word, tone = STATES[one.state]
     path = f"{ROOT_PATH}/{one.id}"
     actions, dialogs = _doable(visit, one, path)
-    moments = tuple(
-        moment_of(entry) for entry in story if str((entry.after or {}).get("adjustment_id", "")) == str(one.id)
-    )
     return View(
         "console/adjustment.html",
         f"{one.outlet_name} {one.points:+,} 分",
         {
             "facts": (
-                Fact("门店", f"{one.outlet_name}（{one.outlet_code}）", href=f"/outlets/{one.outlet_code}/points"),
+                Fact("门店", f"{one.outlet_name}（{one.outlet_code}）", href=_points_path(one.outlet_code)),
                 Fact("积分", f"{one.points:+,}"),
                 Fact("现在余额", f"{account.balance:,}"),
                 Fact("原因", one.reason),
                 Fact("提出", f"{one.made_by_name}，{one.made_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"),
                 Fact("状态", word, tone),
-                Fact("复核", one.checked_by_name or "还没有"),
+                Fact("复核", _checker(one) or "还没有"),
             ),
             "actions": actions,
             "dialogs": dialogs,
-            "moments": moments,
+            "moments": _moments(one),
         },
         crumbs=CRUMBS,
     )
+
+
+def _points_path(code: str) -> str:
+    return f"/outlets/{quote(code, safe='')}/points"
+
+
+def _moments(one: Proposal) -> tuple[Moment, ...]:
+    made = Moment(one.made_at, f"提出 {one.points:+,} 分", f"原因：{one.reason}", one.made_by_name)
+    if one.checked_at is None:
+        return (made,)
+    word, tone = STATES[one.state]
+    told = f"意见：{one.checked_reason}" if one.checked_reason else ""
+    return Moment(one.checked_at, word, told, one.checked_by_name or "", tone), made
 
 
 def _doable(visit: Visit, one: Proposal, path: str) -> tuple[tuple[Action, ...], tuple[Dialog, ...]]:

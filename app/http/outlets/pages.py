@@ -29,6 +29,7 @@ from loyalty.events.log import PastEvent
 from loyalty.organisation import audit
 from loyalty.organisation.audit import AuditSearch
 from loyalty.points.statements import statements
+from loyalty.points.statements.statements import Account
 from loyalty.rewards.types import registry
 from loyalty.staff.rules import Role
 
@@ -142,7 +143,7 @@ async def _shown(visit: Visit, tab: TabName) -> View:
     path = people.path_of(card.code)
     context: dict[str, Any] = {
         "figures": (
-            Figure("积分余额", f"{account.balance:,}", f"待入账 {account.pending:,}" if account.pending else ""),
+            Figure("积分余额", f"{account.balance:,}", _apart(account)),
             Figure("绑定成员", f"{len(live)}", "有店主" if any(one.role == "owner" for one in live) else "还没有店主"),
             Figure("最近登录", "还没登录" if seen is None else f"{business_date(seen):%m-%d}"),
         ),
@@ -181,6 +182,11 @@ async def _shown(visit: Visit, tab: TabName) -> View:
                 found = await audit.search(nodes, wanted, 0, STORY_MAX)
             context["moments"] = tuple(moment_of(one) for one in found)
     return View("console/outlet.html", card.name, context, crumbs=CRUMBS)
+
+
+def _apart(account: Account) -> str:
+    told = (("待入账", account.pending), ("欠分", account.owed))
+    return "，".join(f"{word} {points:,}" for word, points in told if points)
 
 
 def _facts(card: OutletCard) -> tuple[Fact, ...]:

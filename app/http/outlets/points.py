@@ -13,7 +13,7 @@ from loyalty.clock import SHANGHAI, business_date
 from loyalty.customers.care.outlets import OutletCard
 from loyalty.points.rules import months_after
 from loyalty.points.statements import statements
-from loyalty.points.statements.statements import Entry, Line, Statement
+from loyalty.points.statements.statements import Account, Entry, Line, Statement
 from loyalty.switches.errors import FeatureOff
 
 COLUMNS = (
@@ -24,6 +24,13 @@ COLUMNS = (
     Column("pending", "待入账", numeric=True),
     Column("balance", "之后余额", numeric=True),
     Column("lots", "动了哪些有效期"),
+)
+FILE_COLUMNS = (
+    *COLUMNS[:5],
+    Column("owed", "欠分"),
+    *COLUMNS[5:],
+    Column("rule", "规则"),
+    Column("source", "来源"),
 )
 LEDGER_FROM = date(2020, 1, 1)
 
@@ -52,11 +59,12 @@ async def context_of(visit: Visit, card: OutletCard, path: str) -> dict[str, obj
     steps = [Action("上个月", href=f"{path}?month={before:%Y-%m}", tone="plain")] if before >= LEDGER_FROM else []
     if after <= business_date(visit.at):
         steps.append(Action("下个月", href=f"{path}?month={after:%Y-%m}", tone="plain"))
-    export = Action("下载月账单", href=f"{path}?month={month:%Y-%m}&export=csv", tone="plain")
+    if visit.context.switches.board.is_on("console_export", None, visit.at):
+        steps.append(Action("下载月账单", href=f"{path}?month={month:%Y-%m}&export=csv", tone="plain"))
     return {
         "month": f"{month:%Y} 年 {month.month} 月",
         "month_facts": _month_facts(found),
-        "month_actions": (*steps, export),
+        "month_actions": tuple(steps),
         "ending": tuple(Fact(f"{one.expires_on:%Y-%m-%d} 到期", f"{one.points:,} 分") for one in ending),
         "table": Table(
             id="entries",
@@ -72,12 +80,14 @@ async def context_of(visit: Visit, card: OutletCard, path: str) -> dict[str, obj
 def _month_facts(found: Statement) -> tuple[Fact, ...]:
     kinds = tuple(Fact(words.ENTRY_KINDS[kind], f"{points:+,}") for kind, points in found.by_kind.items() if points)
     owed = (Fact("月末欠分", f"{found.closing.owed:,}", "warn"),) if found.closing.owed else ()
+    cut = (Fact("注意", f"这个月太长，只列了前 {len(found.lines):,} 笔", "warn"),) if found.cut else ()
     return (
         Fact("月初余额", f"{found.opening.balance:,}"),
         *kinds,
         Fact("月末余额", f"{found.closing.balance:,}"),
         Fact("月末待入账", f"{found.closing.pending:,}"),
         *owed,
+        *cut,
     )
 
 
@@ -90,7 +100,7 @@ def _row(line: Line) -> tuple[Cell, ...]:
         Cell(f"{entry.points:+,}" if entry.points else "—", note=_owed_text(entry)),
         Cell(f"{entry.pending_change:+,}" if entry.pending_change else "—"),
         Cell(f"{line.balance_after:,}"),
-        Cell("；".join(f"{day:%Y-%m-%d} 的 {points:+,}" for day, points in entry.lots) or "—"),
+        Cell(_lots_text(entry) or "—"),
     )
 
 
@@ -111,24 +121,36 @@ async def download(visit: Visit, card: OutletCard) -> Download:
         found = await statements.statement(card.id, month)
     state = TableQuery(q=f"{card.code} {month:%Y-%m}", sort="", descending=False, page=1, filters={}, export=True)
     await note_export(visit, "statement", state, len(found.lines))
-    blank = Cell("")
-    first = (
-        Cell("月初"),
-        blank,
-        blank,
-        blank,
-        Cell(f"{found.opening.pending:,}"),
-        Cell(f"{found.opening.balance:,}"),
-        blank,
+    rows = (
+        _edge("月初", found.opening),
+        *(_file_row(line) for line in found.lines),
+        _edge("月末", found.closing),
     )
-    last = (
-        Cell("月末"),
-        blank,
-        blank,
-        blank,
-        Cell(f"{found.closing.pending:,}"),
-        Cell(f"{found.closing.balance:,}"),
-        blank,
+    return Download(tables.csv(FILE_COLUMNS, rows), f"{card.code}-{month:%Y-%m}-积分账单.csv")
+
+
+def _edge(word: str, account: Account) -> tuple[Cell, ...]:
+    at_hand = ("", str(account.pending), str(account.owed), str(account.balance))
+    return tuple(Cell(text) for text in (word, "", "", *at_hand, "", "", ""))
+
+
+def _file_row(line: Line) -> tuple[Cell, ...]:
+    # Numbers without signs and commas of their own, so that a spreadsheet sums them.
+    entry = line.entry
+    told = (
+        f"{entry.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}",
+        words.ENTRY_KINDS[entry.kind],
+        entry.why,
+        str(entry.points),
+        str(entry.pending_change),
+        str(entry.owed_change),
+        str(line.balance_after),
+        _lots_text(entry),
+        entry.rule,
+        f"{entry.source_kind} {entry.source_id}",
     )
-    rows = (first, *(_row(line) for line in found.lines), last)
-    return Download(tables.csv(COLUMNS, rows), f"{card.code}-{month:%Y-%m}-积分账单.csv")
+    return tuple(Cell(text) for text in told)
+
+
+def _lots_text(entry: Entry) -> str:
+    return "；".join(f"{day:%Y-%m-%d} 的 {points:+,}" for day, points in entry.lots)
