@@ -128,10 +128,11 @@ async def _add(one: Shown, at: datetime, by: Actor) -> None:
         from_at=at,
         until_at=at + timedelta(days=OPEN_DAYS),
         days_valid=30,
-        picture_id=await catalogue.keep_picture(picture(one.colour), by, at),
         outlet_month_max=one.outlet_month_max,
     )
-    await catalogue.move(await catalogue.add(plan, by, REASON, at), "live", by, REASON, at)
+    made = await catalogue.add(plan, by, REASON, at)
+    await catalogue.set_picture(made, picture(one.colour), by, REASON, at)
+    await catalogue.move(made, "live", by, REASON, at)
 
 
 async def _campaign(at: datetime, by: Actor) -> None:

@@ -10,7 +10,7 @@ from app.http.errors import PathUnknown
 from app.http.observing import observed
 from app.http.traces import trace_id
 from loyalty.errors import Refusal
-from loyalty.rewards import catalogue
+from loyalty.rewards import pictures
 
 PREFIX = "/pictures"
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -33,7 +33,7 @@ def mount(app: Sanic[Any, Any]) -> None:
 
 
 async def _show(_request: Request, params: dict[str, str]) -> HTTPResponse:
-    found = await catalogue.picture(params["digest"]) if DIGEST.fullmatch(params["digest"]) else None
+    found = await pictures.read(params["digest"]) if DIGEST.fullmatch(params["digest"]) else None
     if found is None:
         raise PathUnknown
     return HTTPResponse(found[1], 200, HEADERS, found[0])

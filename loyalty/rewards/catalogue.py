@@ -1,6 +1,5 @@
 """The catalogue of rewards: drafted, made live, paused and ended by marketing; every change in the audit."""
 
-import hashlib
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,9 +11,8 @@ from loyalty import transactions
 from loyalty.campaigns import allotments, campaigns
 from loyalty.organisation import audit
 from loyalty.organisation.audit import Actor, AuditEntry
-from loyalty.rewards import queries
+from loyalty.rewards import pictures, queries
 from loyalty.rewards.errors import PictureInvalid, RewardChanged, RewardInvalid, RewardStateWrong, RewardUnknown
-from loyalty.rewards.models import RewardPicture
 from loyalty.rewards.rules import NEXT, Reward, State
 from loyalty.rewards.types.registry import BY_CODE
 
@@ -26,9 +24,6 @@ DAYS_VALID_MAX = 366
 LIMIT_MAX = 10_000
 AUDIENCE_MAX = 100
 LIVE_MAX = 200
-PICTURE_BYTES_MAX = 512 * 1024
-PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
-"""How a picture's bytes begin, whatever its name says."""
 
 
 class RewardPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,52 +161,21 @@ async def free_returned(reward_id: int, actor: Actor, reason: str, at: datetime)
         return units
 
 
-async def keep_picture(content: bytes, actor: Actor, at: datetime) -> str:
-    """Keep a picture; return its id, the hash of its content. Entry verb. Raises PictureInvalid."""
-    kind = _picture_kind(content)
-    async with transactions.begin():
-        return await _keep(content, kind, actor, at)
-
-
 async def set_picture(reward_id: int, content: bytes, actor: Actor, reason: str, at: datetime) -> None:
     """Give a reward a picture, and keep it; neither without the other. Entry verb; leaves an audit entry.
 
     Raises ReasonMissing, PictureInvalid, RewardUnknown, RewardStateWrong for an ended one.
     """
     reason = audit.required_reason(reason)
-    kind = _picture_kind(content)
     async with transactions.begin():
         old = await _locked(reward_id)
         if old.state == "ended":
             raise RewardStateWrong
-        digest = await _keep(content, kind, actor, at)
+        digest = await pictures.keep(content, actor, at)
         await queries.set_picture(reward_id, digest)
         before = {"picture_id": (old.picture_id or "")[:12] or None}
         after = {"picture_id": digest[:12]}
         await audit.record([_entry("reward.changed", reward_id, before, after, actor, reason, at)])
-
-
-def _picture_kind(content: bytes) -> str:
-    """Tell what kind of picture bytes are. Raises PictureInvalid."""
-    kind = next((kind for start, kind in PICTURES.items() if content.startswith(start)), None)
-    webp_wrong = kind == "image/webp" and content[8:12] != b"WEBP"
-    if kind is None or webp_wrong or len(content) > PICTURE_BYTES_MAX:
-        raise PictureInvalid(field="picture")
-    return kind
-
-
-async def _keep(content: bytes, kind: str, actor: Actor, at: datetime) -> str:
-    digest = hashlib.sha256(content).hexdigest()
-    values = {"content_type": kind, "content": content, "made_by": actor.text, "made_at": at}
-    await RewardPicture.get_or_create(digest=digest, defaults=values)
-    return digest
-
-
-async def picture(digest: str) -> tuple[str, bytes] | None:
-    """Read a picture: its content type and content; None for one that is not there. Entry verb."""
-    async with transactions.begin():
-        found = await RewardPicture.get_or_none(digest=digest)
-    return None if found is None else (found.content_type, bytes(found.content))
 
 
 async def _locked(reward_id: int) -> Reward:
@@ -225,7 +189,7 @@ async def _require_known(plan: RewardPlan) -> None:
     """Check that the picture and the campaign that a plan names are there."""
     if plan.campaign_id is not None and not await campaigns.read([plan.campaign_id]):
         raise RewardInvalid(field="campaign_id", expected="请从列出的活动里选一个")
-    if plan.picture_id is not None and not await RewardPicture.exists(digest=plan.picture_id):
+    if plan.picture_id is not None and not await pictures.is_kept(plan.picture_id):
         raise PictureInvalid(field="picture")
 
 

@@ -16,8 +16,7 @@ from loyalty.clock import SHANGHAI
 from loyalty.customers.audiences import Audience
 from loyalty.customers.personal import DataKeys
 from loyalty.organisation.errors import ReasonMissing
-from loyalty.rewards import catalogue
-from loyalty.rewards.catalogue import PICTURE_BYTES_MAX
+from loyalty.rewards import catalogue, pictures
 from loyalty.rewards.errors import PictureInvalid, RewardChanged, RewardInvalid, RewardStateWrong, RewardUnknown
 from loyalty.rewards.rules import NEXT, Reward, State
 from loyalty.rewards.types.coupon import CouponTerms
@@ -252,17 +251,21 @@ async def test_one_without_end_may_be_limited_later(db: str, data_keys: DataKeys
     await proven()
 
 
+async def kept(content: bytes) -> str:
+    async with transactions.begin():
+        return await pictures.keep(content, BY, AT)
+
+
 @pytest.mark.parametrize(
     ("content", "kind"), [(PNG, "image/png"), (JPEG, "image/jpeg"), (WEBP, "image/webp")], ids=["png", "jpeg", "webp"]
 )
 async def test_a_picture_is_kept_once_under_its_hash(db: str, content: bytes, kind: str) -> None:
     digest = hashlib.sha256(content).hexdigest()
-    assert [await catalogue.keep_picture(content, BY, AT) for _ in range(2)] == [digest, digest]
-    assert await catalogue.picture(digest) == (kind, content)
+    assert (await kept(content), await kept(content), await pictures.read(digest)) == (digest, digest, (kind, content))
     assert await rows.fetch(db, "SELECT digest, made_by FROM reward_pictures") == [(digest, "command:tests")]
     made = await reward(picture_id=digest)
     assert (await read(made)).picture_id == digest
-    assert await catalogue.picture("0" * 64) is None
+    assert await pictures.read("0" * 64) is None
 
 
 @pytest.mark.parametrize(
@@ -274,20 +277,20 @@ async def test_a_picture_is_kept_once_under_its_hash(db: str, content: bytes, ki
         b"RIFF\x08\x00\x00\x00WAVE",
         b"RIFF",
         PNG[1:],
-        PNG + bytes(PICTURE_BYTES_MAX),
+        PNG + bytes(pictures.BYTES_MAX),
     ],
     ids=["nothing", "svg", "gif", "wave", "a bare riff", "cut", "too large"],
 )
 async def test_what_is_no_picture_is_not_kept(db: str, content: bytes) -> None:
     with pytest.raises(PictureInvalid) as refused:
-        await catalogue.keep_picture(content, BY, AT)
+        await kept(content)
     assert refused.value.data == {"field": "picture"}
     assert await rows.fetch(db, "SELECT FROM reward_pictures") == []
 
 
 async def test_the_largest_picture_fits(db: str) -> None:
-    largest = PNG + bytes(PICTURE_BYTES_MAX - len(PNG))
-    assert await catalogue.picture(await catalogue.keep_picture(largest, BY, AT)) == ("image/png", largest)
+    largest = PNG + bytes(pictures.BYTES_MAX - len(PNG))
+    assert await pictures.read(await kept(largest)) == ("image/png", largest)
 
 
 async def test_a_reward_names_a_picture_that_is_there(db: str) -> None:

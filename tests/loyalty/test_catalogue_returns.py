@@ -8,7 +8,7 @@ import pytest
 from loyalty import transactions
 from loyalty.customers.personal import DataKeys
 from loyalty.organisation.errors import ReasonMissing
-from loyalty.rewards import catalogue
+from loyalty.rewards import catalogue, pictures
 from loyalty.rewards.errors import PictureInvalid, RewardStateWrong, RewardUnknown
 from tests import rows
 from tests.storefront import AT, BY, UNITS, buy, cancel, manager, proven, reward, rich
@@ -60,7 +60,7 @@ async def test_a_picture_comes_with_its_reward(db: str) -> None:
     async with transactions.reader():
         found = await catalogue.read(made)
     assert (found.picture_id, found.version) == (hashlib.sha256(PNG).hexdigest(), 3)
-    assert await catalogue.picture(found.picture_id or "") == ("image/png", PNG)
+    assert await pictures.read(found.picture_id or "") == ("image/png", PNG)
     ((action, _, after, reason),) = await rows.fetch(db, AUDITED)
     assert (action, reason) == ("reward.changed", "换季")
     assert after == f'{{"picture_id": "{hashlib.sha256(PNG).hexdigest()[:12]}"}}'

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app.http import errors
-from app.http.console.components import Action, Chart, Dialog, Field, Form, with_errors
+from app.http.console.components import Action, Chart, Dialog, Form, reason_field, with_errors
 from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import int_id
@@ -19,7 +19,7 @@ from loyalty.clock import business_date
 from loyalty.errors import NotFound, Refusal
 from loyalty.organisation import audit
 from loyalty.organisation.audit import AuditSearch
-from loyalty.rewards import catalogue
+from loyalty.rewards import catalogue, pictures
 from loyalty.rewards.results import results
 from loyalty.rewards.rules import NEXT, Reward, State
 from loyalty.rewards.types import registry
@@ -34,7 +34,7 @@ RETURNED = "returned"
 PICTURE = "picture"
 DAYS = 30
 STORY_MAX = 50
-UPLOAD_BYTES_MAX = catalogue.PICTURE_BYTES_MAX + 16 * 1024
+UPLOAD_BYTES_MAX = pictures.BYTES_MAX + 16 * 1024
 
 
 async def read(visit: Visit) -> Reward:
@@ -49,20 +49,16 @@ async def show_reward(visit: Visit) -> Answer:
     return await _shown(visit)
 
 
-def _reason() -> Field:
-    return Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。")
-
-
 def _dialogs(one: Reward, kept: Allotment | None) -> tuple[Dialog, ...]:
     path = f"{ROOT_PATH}/{one.id}"
     found = []
     for to in NEXT[one.state]:
         word, sentence = GO_ON if (one.state, to) == ("paused", "live") else MOVES[to]
-        form = Form(f"{path}/{to}", (_reason(),), word, "danger" if to == "ended" else "primary", id=f"{to}-form")
+        form = Form(f"{path}/{to}", (reason_field(),), word, "danger" if to == "ended" else "primary", id=f"{to}-form")
         found.append(Dialog(to, f"{word}“{one.name}”", sentence, form))
     if kept is not None and kept.units_returned and one.state != "ended":
         sentence = f"有 {kept.units_returned:,} 份是退回来的，放开后大家都能兑。"
-        form = Form(f"{path}/{RETURNED}", (_reason(),), "放开退回的", id=f"{RETURNED}-form")
+        form = Form(f"{path}/{RETURNED}", (reason_field(),), "放开退回的", id=f"{RETURNED}-form")
         found.append(Dialog(RETURNED, f"放开退回的“{one.name}”", sentence, form))
     return tuple(found)
 
