@@ -135,13 +135,3 @@ async def add_allotment(purpose: str, units: int) -> int:
         "INSERT INTO allotments (purpose, units_total, units_free) VALUES ($1, $2, $2) RETURNING id", purpose, units
     )
     return made
-
-
-async def waiting_returns(purposes: str, limit: int) -> list[int]:
-    """Find allotments whose purpose begins so and that have returned units, at most ``limit``."""
-    rows = await reading().fetch(
-        "SELECT id FROM allotments WHERE purpose LIKE $1 || '%' AND units_returned > 0 ORDER BY id LIMIT $2",
-        purposes,
-        limit,
-    )
-    return [row["id"] for row in rows]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from loyalty.points import locks, queries
-from loyalty.points.holdings import Holding, Movement
+from loyalty.points.holdings import Holding, Lots, Movement, lots_of
 from loyalty.points.queries import EntryRow
 
 Source = tuple[str, str]
@@ -39,12 +39,9 @@ class Based(msgspec.Struct, frozen=True):
         return self.source_kind, self.source_id
 
     @property
-    def lots(self) -> tuple[tuple[date, int], ...]:
+    def lots(self) -> Lots:
         """Tell the lots that it moved, signed, soonest first."""
-        if self.lot_dates is not None and self.lot_points is not None:
-            return tuple(zip(self.lot_dates, self.lot_points, strict=True))
-        moved = self.points + self.owed_change
-        return () if self.expires_on is None or not moved else ((self.expires_on, moved),)
+        return lots_of(self.points + self.owed_change, self.expires_on, self.lot_dates, self.lot_points)
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -57,7 +54,7 @@ class Reason(msgspec.Struct, frozen=True):
     at: datetime
 
 
-async def hold(outlet_ids: Collection[int], *, ensure: bool = False) -> dict[int, Holding]:
+async def lock(outlet_ids: Collection[int], *, ensure: bool = False) -> dict[int, Holding]:
     """Lock the accounts of outlets, made first where ``ensure`` asks for it, and read what they hold.
 
     Every outlet asked for is in the answer; one without an account holds nothing and nothing may be entered for it.
@@ -130,6 +127,7 @@ def row_of(
     )
 
 
-async def enter(rows: Sequence[EntryRow]) -> dict[int, int]:
-    """Store entries of locked accounts with what they move: one statement; return n → entry id."""
-    return await queries.enter(rows) if rows else {}
+async def enter(rows: Sequence[EntryRow]) -> None:
+    """Store entries of locked accounts with what they move: one statement."""
+    if rows:
+        await queries.enter(rows)

@@ -102,6 +102,15 @@ class Holding:
             self.lots[day] = self.lots.get(day, 0) + one
 
 
+def lots_of(
+    moved: int, expires_on: date | None, lot_dates: Sequence[date] | None, lot_points: Sequence[int] | None
+) -> Lots:
+    """Tell which lots an entry moved that moved the balance by ``moved``, signed, as it keeps them: one or several."""
+    if lot_dates is not None and lot_points is not None:
+        return tuple(zip(lot_dates, lot_points, strict=True))
+    return () if expires_on is None or not moved else ((expires_on, moved),)
+
+
 def unspent(lots: Lots, already: int, points: int) -> Lots:
     """Tell to which lots the next ``points`` of a refund go back, of a spending that took ``lots`` (signed, negative).
 

@@ -19,8 +19,6 @@ from loyalty.points.rules import EXPIRY, ExpiryTerms
 from loyalty.rulebooks import rulebooks
 from loyalty.rulebooks.books import Version
 
-ADJUSTED_RULE = "adjustment"
-
 
 class Accrual(msgspec.Struct, frozen=True):
     """Points for an outlet, with the source that they are paid for, once."""
@@ -119,7 +117,7 @@ async def accrue(many: Sequence[Accrual]) -> list[Accrued]:
 async def pend(many: Sequence[Accrual]) -> list[Pended]:
     """Promise points that ``settlements.release`` pays later, under the terms of today. At most six statements."""
     terms = await rulebooks.in_force(EXPIRY, (business_date(one.at) for one in many)) if many else {}
-    held = await entering.hold([one.outlet_id for one in many], ensure=True)
+    held = await entering.lock([one.outlet_id for one in many], ensure=True)
     known = set(await entering.entered(["pending"], [(one.source_kind, one.source_id) for one in many]))
     rows: list[EntryRow] = []
     repeated: list[bool] = []
@@ -148,7 +146,7 @@ async def pend(many: Sequence[Accrual]) -> list[Pended]:
 
 async def redeem(many: Sequence[Redemption]) -> list[Redeemed | InsufficientPoints]:
     """Spend points, soonest expiry first; an item that finds too few is refused alone. At most four statements."""
-    held = await entering.hold([one.outlet_id for one in many])
+    held = await entering.lock([one.outlet_id for one in many])
     known = set(await entering.entered(["redemption"], [(one.source_kind, one.source_id) for one in many]))
     rows: list[EntryRow] = []
     answers: list[Redeemed | InsufficientPoints] = []
@@ -171,7 +169,7 @@ async def redeem(many: Sequence[Redemption]) -> list[Redeemed | InsufficientPoin
 async def adjust(many: Sequence[Adjustment]) -> list[Redeemed | InsufficientPoints]:
     """Give or take points by hand. Taking more than there is refuses that item. At most six statements."""
     terms = await rulebooks.in_force(EXPIRY, (business_date(one.at) for one in many)) if many else {}
-    held = await entering.hold([one.outlet_id for one in many], ensure=True)
+    held = await entering.lock([one.outlet_id for one in many], ensure=True)
     known = set(await entering.entered(["adjustment"], [(one.source_kind, one.source_id) for one in many]))
     rows: list[EntryRow] = []
     answers: list[Redeemed | InsufficientPoints] = []

@@ -122,7 +122,7 @@ _ENTER = f"""
     WITH moves AS MATERIALIZED (
         SELECT * FROM json_to_recordset($1) AS m({ENTRY_COLUMNS})
     ), {ENTER}
-    SELECT m.n, e.id FROM moves m JOIN entered e USING (kind, source_kind, source_id)
+    SELECT count(*) FROM entered
 """
 
 _EXPIRE = """
@@ -201,9 +201,9 @@ async def accrue(rows: Sequence[AccrualRow]) -> list[asyncpg.Record]:
     return await writing().fetch(_ACCRUE, rowset(rows))
 
 
-async def enter(rows: Sequence[EntryRow]) -> dict[int, int]:
-    """Enter what was decided on locked accounts, and move lots and accounts; return n → id of the entry."""
-    return {row["n"]: row["id"] for row in await writing().fetch(_ENTER, rowset(rows))}
+async def enter(rows: Sequence[EntryRow]) -> None:
+    """Enter what was decided on locked accounts, and move lots and accounts."""
+    await writing().execute(_ENTER, rowset(rows))
 
 
 async def expire(before: date, limit: int, at: datetime) -> tuple[int, int]:

@@ -75,6 +75,8 @@ class _Desk:
 
     def __init__(self, known: dict[tuple[str, Source], Based], held: dict[int, Holding]) -> None:
         self.known = known
+        self.reversed = {source for kind, source in known if kind == "reversal"}
+        """Documents that have made their reversal; this call's own too, so that a repeat in it finds them."""
         self.held = held
         self.states: dict[int, _State] = {}
         self.rows: list[EntryRow] = []
@@ -89,7 +91,7 @@ async def _prepared(kinds: Sequence[str], sources: Sequence[Source]) -> _Desk:
     """Read the entries of documents, lock their campaigns and accounts, read how far they are settled."""
     found = await entering.entered(kinds, sources)
     await campaigns.lock([one.campaign_id for one in found.values() if one.campaign_id is not None])
-    held = await entering.hold([one.outlet_id for one in found.values()])
+    held = await entering.lock([one.outlet_id for one in found.values()])
     # Again, now that nobody else can enter anything for these outlets.
     known = await entering.entered(kinds, sources)
     desk = _Desk({key: one for key, one in known.items() if one.outlet_id in held}, held)
@@ -160,7 +162,7 @@ async def cancel(many: Sequence[Settlement]) -> list[Settled | SourceUnknown | A
         if state.released:
             answers.append(AlreadyReleased())
             continue
-        repeated = ("reversal", source) in desk.known
+        repeated = source in desk.reversed
         points = 0 if repeated else state.pending_left
         if points:
             _take_back(desk, n, base, points, Reason(*source, base.rule, one.why, one.at))
@@ -185,7 +187,7 @@ async def reverse(many: Sequence[Reversal]) -> list[Settled | SourceUnknown]:
             continue
         holding, state, on = desk.held[base.outlet_id], desk.states[base.id], business_date(one.at)
         source = (one.source_kind, one.source_id)
-        repeated = ("reversal", source) in desk.known
+        repeated = source in desk.reversed
         total = base.pending_change or base.points
         points = _due(total, one, state) if not repeated else 0
         from_pending = owed = 0
@@ -214,7 +216,7 @@ async def refund(many: Sequence[Reversal]) -> list[Settled | SourceUnknown]:
             continue
         holding, state, on = desk.held[base.outlet_id], desk.states[base.id], business_date(one.at)
         source = (one.source_kind, one.source_id)
-        repeated = ("reversal", source) in desk.known
+        repeated = source in desk.reversed
         points = _due(-base.points, one, state) if not repeated else 0
         owed = 0
         if points:
@@ -227,7 +229,8 @@ async def refund(many: Sequence[Reversal]) -> list[Settled | SourceUnknown]:
             row = entering.row_of(
                 n, base.outlet_id, None, "reversal", movement, Reason(*source, rule, one.why, one.at), of=base
             )
-            _note(desk, row)
+            desk.rows.append(row)
+            desk.reversed.add(source)
         answers.append(Settled(points, 0, owed, holding.spendable(on), repeated))
     await _stored(desk)
     return answers
@@ -248,28 +251,6 @@ def _take_back(desk: _Desk, n: int, base: Based, points: int, reason: Reason) ->
     row = entering.row_of(n, base.outlet_id, None, "reversal", movement, reason, of=base, campaign_id=base.campaign_id)
     if base.campaign_id is not None:
         desk.given_back[base.campaign_id] = desk.given_back.get(base.campaign_id, 0) + points
-    _note(desk, row)
-    return row
-
-
-def _note(desk: _Desk, row: EntryRow) -> None:
-    """Keep a row to store, and let a repeat of its document in the same call find it."""
     desk.rows.append(row)
-    noted = Based(
-        0,
-        row.outlet_id,
-        row.kind,
-        row.points,
-        row.owed_change,
-        row.pending_change,
-        row.expires_on,
-        row.lot_dates,
-        row.lot_points,
-        row.source_kind,
-        row.source_id,
-        row.rule,
-        row.terms_id,
-        row.campaign_id,
-        row.of_entry_id,
-    )
-    desk.known["reversal", noted.source] = noted
+    desk.reversed.add((reason.source_kind, reason.source_id))
+    return row

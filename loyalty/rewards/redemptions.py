@@ -170,7 +170,7 @@ async def _decide(wishes: Sequence[_Wish], settled: dict[int, Redeemed | Refusal
     """Judge wishes one after the other by what is locked, and store those that are granted."""
     limited = {one.reward.allotment_id for one in wishes if one.reward.allotment_id is not None}
     free = {one.id: one.units_free for one in (await allotments.lock(limited)).values()}
-    held = await entering.hold([one.standing.outlet_id for one in wishes])
+    held = await entering.lock([one.standing.outlet_id for one in wishes])
     work = _Round(held, free)
     await _count_had(wishes, work)
     granted: dict[int, tuple[_Wish, Movement, int]] = {}

@@ -49,8 +49,8 @@ def meet_before(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) 
     monkeypatch.setattr(module, name, step_together)
 
 
-async def both(*work: Work) -> list[Any]:
-    """Run two at once; give answers and exceptions."""
+async def both(*work: Awaitable[Any]) -> list[Any]:
+    """Run them at once; give answers and exceptions."""
     async with asyncio.timeout(WAIT_SECONDS):
         return await asyncio.gather(*work, return_exceptions=True)
 

@@ -1,9 +1,8 @@
-"""How rewards meet in tests of races: at a statement, without a lock, without a constraint."""
+"""How rewards meet in tests of races: at a statement, without a lock; beside what ``meetings`` gives."""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -11,11 +10,9 @@ import asyncpg
 import pytest
 
 from loyalty.campaigns import queries as campaign_queries
-from loyalty.points import locks
 from loyalty.rewards.entitlements import queries as entitlement_queries
 from loyalty.transactions import reading
 from tests import rows
-from tests.storefront import WAIT_SECONDS
 
 GUARDED = pytest.mark.parametrize("guarded", [True, False], ids=["guard on", "guard off"])
 
@@ -48,15 +45,6 @@ def without_locks_of_allotments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(campaign_queries, "LOCK_ALLOTMENTS", lock.replace("FOR NO KEY UPDATE", ""))
 
 
-def without_locks_of_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let points be judged while somebody else spends them."""
-
-    async def looked_at(outlet_ids: Sequence[int]) -> list[asyncpg.Record]:
-        return await reading().fetch("SELECT * FROM points_accounts WHERE outlet_id = ANY ($1::bigint[])", outlet_ids)
-
-    monkeypatch.setattr(locks, "lock_accounts", looked_at)
-
-
 def without_locks_of_entitlements(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let entitlements be judged while somebody else moves them."""
 
@@ -68,26 +56,6 @@ def without_locks_of_entitlements(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
     monkeypatch.setattr(entitlement_queries, "lock", looked_at)
-
-
-@asynccontextmanager
-async def without(url: str, table: str, *names: str) -> AsyncIterator[None]:
-    """Take constraints away; empty the table and put them back at the end."""
-    async with AsyncExitStack() as stack:
-        for name in names:
-            ((definition,),) = await rows.fetch(
-                url, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = $1", name
-            )
-            await rows.execute(url, f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-            restored = f"TRUNCATE {table}; ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"
-            stack.push_async_callback(rows.execute, url, restored)
-        yield
-
-
-async def together(*many: Awaitable[Any]) -> list[Any]:
-    """Wait for all at once; a refusal is an answer, too."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        return await asyncio.gather(*many, return_exceptions=True)
 
 
 def told(answers: Sequence[object]) -> Counter[object]:

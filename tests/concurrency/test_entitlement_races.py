@@ -15,16 +15,16 @@ from loyalty.rewards.entitlements.entitlements import Entitlement, Use
 from loyalty.rewards.errors import EntitlementEnded, EntitlementHeld
 from loyalty.rewards.rewards import Grant, Granted
 from tests import rows
+from tests.concurrency.meetings import both
 from tests.concurrency.reward_meetings import (
     GUARDED,
     count,
     meet,
-    together,
     told,
-    without,
     without_locks_of_allotments,
     without_locks_of_entitlements,
 )
+from tests.concurrency.test_checkin_races import without_constraint
 from tests.storefront import AT, END, UNITS, buy, cancel, manager, outlet_of, proven, reward, rich, use
 
 BEFORE = END - timedelta(seconds=1)
@@ -45,7 +45,7 @@ async def test_of_two_orders_one_holds_it(
     meet(monkeypatch, db, entitlement_queries, "move")
     if not guarded:
         without_locks_of_entitlements(monkeypatch)
-    answers = await together(*(use("hold", Use(one, outlet_id, holder, AT)) for holder in ("order:1", "order:2")))
+    answers = await both(*(use("hold", Use(one, outlet_id, holder, AT)) for holder in ("order:1", "order:2")))
     found = told([answer for (answer,) in answers])
     assert found == ({Entitlement: 1, EntitlementHeld: 1} if guarded else {Entitlement: 2})
 
@@ -58,7 +58,7 @@ async def test_what_an_order_holds_does_not_lapse_beneath_it(
     meet(monkeypatch, db, entitlement_queries, "move")
     if not guarded:
         without_locks_of_entitlements(monkeypatch)
-    (answer,), lapsed = await together(use("hold", Use(one, outlet_id, "order:1", BEFORE)), entitlements.lapse(END))
+    (answer,), lapsed = await both(use("hold", Use(one, outlet_id, "order:1", BEFORE)), entitlements.lapse(END))
     if not guarded:
         # The order was told that it holds what has ended; its unit went back beneath it.
         assert isinstance(answer, Entitlement)
@@ -83,10 +83,8 @@ async def test_two_sweeps_give_a_unit_back_once(
     if not guarded:
         without_locks_of_entitlements(monkeypatch)
         without_locks_of_allotments(monkeypatch)
-    async with without(db, "allotments", "allotments_within_total"):
-        assert sorted(await together(entitlements.lapse(END), entitlements.lapse(END))) == (
-            [0, 2] if guarded else [2, 2]
-        )
+    async with without_constraint(db, "allotments", "allotments_within_total"):
+        assert sorted(await both(entitlements.lapse(END), entitlements.lapse(END))) == ([0, 2] if guarded else [2, 2])
         assert await rows.fetch(db, UNITS) == [(4, 2, 2 if guarded else 4)]
         assert [one.proof for one in await prove()] == ([] if guarded else ["rewards.units"])
 
@@ -101,7 +99,7 @@ async def test_of_two_cancels_one_gives_the_unit_back(
     if not guarded:
         without_locks_of_entitlements(monkeypatch)
         without_locks_of_allotments(monkeypatch)
-    answers = await together(cancel(1, boss), cancel(1, boss))
+    answers = await both(cancel(1, boss), cancel(1, boss))
     if guarded:
         assert Counter(one if isinstance(one, int) else type(one) for one in answers) == {100: 1, EntitlementEnded: 1}
         await proven()
@@ -122,7 +120,7 @@ async def test_what_an_order_holds_is_not_cancelled_beneath_it(
     meet(monkeypatch, db, entitlement_queries, "move")
     if not guarded:
         without_locks_of_entitlements(monkeypatch)
-    back, (answer,) = await together(cancel(1, boss), use("hold", Use(one, outlet_id, "order:1", AT)))
+    back, (answer,) = await both(cancel(1, boss), use("hold", Use(one, outlet_id, "order:1", AT)))
     if not guarded:
         assert isinstance(answer, Entitlement)
         assert back == 100
@@ -144,7 +142,7 @@ async def test_two_grants_of_one_source_grant_once(
         assert isinstance(got, Granted)
         return got
 
-    answers = await together(granted(), granted())
+    answers = await both(granted(), granted())
     assert sorted(one.repeated for one in answers) == [False, True]
     assert answers[0].entitlement == answers[1].entitlement
     assert await count(db, "entitlements") == 1

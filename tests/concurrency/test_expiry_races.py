@@ -44,9 +44,9 @@ async def test_without_the_lock_a_lot_expires_and_is_spent(db: str, monkeypatch:
     change_sql(monkeypatch, "_EXPIRE", "ORDER BY outlet_id FOR UPDATE", "ORDER BY outlet_id")
     enter = entering.enter
 
-    async def expire_first(entries: Sequence[queries.EntryRow]) -> dict[int, int]:
+    async def expire_first(entries: Sequence[queries.EntryRow]) -> None:
         assert await asyncio.create_task(expire(NEXT_DAY), context=contextvars.Context()) == Expired(1, 20)
-        return await enter(entries)
+        await enter(entries)
 
     monkeypatch.setattr(entering, "enter", expire_first)
     assert await run(ledger.redeem, redemption(1, 20, "x", LAST_SECOND)) == [Redeemed(30, repeated=False)]

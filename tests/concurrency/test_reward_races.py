@@ -14,22 +14,21 @@ from loyalty.rewards import queries, redemptions
 from loyalty.rewards.errors import RewardLimitReached, RewardSoldOut
 from loyalty.rewards.redemptions import Redeemed, Redemption
 from tests import factories, rows
+from tests.concurrency.meetings import both, without_locks
 from tests.concurrency.reward_meetings import (
     GUARDED,
     count,
     meet,
-    together,
     told,
-    without,
-    without_locks_of_accounts,
     without_locks_of_allotments,
 )
+from tests.concurrency.test_checkin_races import without_constraint
 from tests.storefront import AT, UNITS, proven, reward, rich, wish
 
 
 async def redeemed(*many: Redemption) -> list[Any]:
     """Redeem, each through a batcher of its own, as one worker each would, at once."""
-    return await together(*(Batcher(redemptions.redeem).submit(one) for one in many))
+    return await both(*(Batcher(redemptions.redeem).submit(one) for one in many))
 
 
 @GUARDED
@@ -46,7 +45,7 @@ async def test_the_last_unit_goes_to_one_of_two_outlets(
         await proven()
         return
     without_locks_of_allotments(monkeypatch)
-    async with without(db, "allotments", "allotments_not_negative"):
+    async with without_constraint(db, "allotments", "allotments_not_negative"):
         answers = await redeemed(wish(first, last), wish(second, last))
         assert told(answers) == {Redeemed: 2}
         assert await rows.fetch(db, UNITS) == [(1, -1, 0)]
@@ -82,7 +81,7 @@ async def test_two_of_one_outlet_pass_its_limit_together_only_without_the_lock(
     once = await reward(outlet_max=1)
     meet(monkeypatch, db, queries, "store")
     if not guarded:
-        without_locks_of_accounts(monkeypatch)
+        without_locks(monkeypatch)
     answers = await redeemed(wish(owner, once), wish(clerk, once))
     assert told(answers) == ({Redeemed: 1, RewardLimitReached: 1} if guarded else {Redeemed: 2})
     assert await count(db, "redemptions") == (1 if guarded else 2)
@@ -97,7 +96,7 @@ async def test_two_of_one_outlet_spend_its_points_once(
     coupon = await reward()
     meet(monkeypatch, db, queries, "store")
     if not guarded:
-        without_locks_of_accounts(monkeypatch)
+        without_locks(monkeypatch)
     answers = await redeemed(wish(owner, coupon), wish(clerk, coupon))
     # Without the lock the constraint is the last net: what it catches is a fault, not an answer.
     other = InsufficientPoints if guarded else asyncpg.CheckViolationError
@@ -122,7 +121,7 @@ async def test_one_key_at_two_workers_buys_once(
         assert await rows.fetch(db, UNITS) == [(5, 4, 0)]
         await proven()
         return
-    async with without(db, "redemptions", "redemptions_idempotency"):
+    async with without_constraint(db, "redemptions", "redemptions_idempotency"):
         answers = await redeemed(wish(owner, coupon), wish(owner, coupon))
         assert [one.repeated for one in answers] == [False, False]
         assert await count(db, "redemptions") == 2
@@ -132,9 +131,7 @@ async def test_two_hundred_wishes_for_fifty_units(db: str, data_keys: DataKeys) 
     people = [await rich(data_keys) for _ in range(10)]
     coupon = await reward(units=50)
     batchers = [Batcher(redemptions.redeem, batch_items_max=16) for _ in range(4)]
-    answers = await together(
-        *(batchers[n % 4].submit(wish(people[n % 10], coupon, f"many-keys-{n}")) for n in range(200))
-    )
+    answers = await both(*(batchers[n % 4].submit(wish(people[n % 10], coupon, f"many-keys-{n}")) for n in range(200)))
     kinds = told(answers)
     # An outlet has points for ten; which units it gets of the fifty depends on who comes first.
     assert (kinds[Redeemed], sum(kinds.values())) == (50, 200)
@@ -151,7 +148,7 @@ async def test_batches_that_name_the_same_in_opposite_order_do_not_deadlock(
     wishes = [wish(one, coupon, f"order-{coupon}") for one in people for coupon in coupons]
     others = [wish(one, coupon, f"other-{coupon}") for one in people for coupon in coupons]
     meet(monkeypatch, db, queries, "store")
-    one, other = await together(redemptions.redeem(wishes), redemptions.redeem(others[::-1]))
+    one, other = await both(redemptions.redeem(wishes), redemptions.redeem(others[::-1]))
     assert told([*one, *other]) == {Redeemed: 48}
     assert await rows.fetch(db, UNITS) == [(24, 0, 0)] * 2
     await proven()

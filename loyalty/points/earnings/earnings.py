@@ -12,7 +12,7 @@ import msgspec
 from loyalty.campaigns import campaigns
 from loyalty.campaigns.campaigns import Budgets, Campaign
 from loyalty.clock import business_date
-from loyalty.points import entering, ledger
+from loyalty.points import entering, ledger, locks
 from loyalty.points.earnings import queries
 from loyalty.points.ledger import Accrual
 from loyalty.points.rules import DAY_CAP
@@ -56,7 +56,9 @@ async def earn(many: Sequence[Earning]) -> list[Earned]:
         return []
     days = [business_date(one.accrual.at) for one in many]
     found = await campaigns.lock([one.accrual.campaign_id for one in many if one.accrual.campaign_id is not None])
-    await entering.hold([one.accrual.outlet_id for one in many], ensure=True)
+    outlet_ids = [one.accrual.outlet_id for one in many]
+    await locks.ensure_accounts(outlet_ids)
+    await locks.lock_accounts(outlet_ids)
     sources = [(one.accrual.source_kind, one.accrual.source_id) for one in many]
     known = {source for _, source in await entering.entered(["accrual", "pending"], sources)}
     house = await rulebooks.in_force(DAY_CAP, days)
@@ -64,7 +66,7 @@ async def earn(many: Sequence[Earning]) -> list[Earned]:
         _caps_of(one, found.get(one.accrual.campaign_id or 0), on, house[on].body.outlet_day_points_max)
         for one, on in zip(many, days, strict=True)
     ]
-    counts = _Counts(await _counted(many, caps))
+    counts = _Counts(await _counted(outlet_ids, caps))
     budgets = Budgets(found)
     answers: list[Earned] = []
     given: list[tuple[Accrual, bool]] = []
@@ -128,11 +130,13 @@ def _caps_of(one: Earning, campaign: Campaign | None, on: date, house_max: int |
     return caps
 
 
-async def _counted(many: Sequence[Earning], caps: Sequence[list[_Cap]]) -> dict[tuple[int, str], dict[date, int]]:
-    outlet_ids = list({one.accrual.outlet_id for one in many})
-    scopes = list({cap.scope for each in caps for cap in each})
+async def _counted(outlet_ids: Sequence[int], caps: Sequence[list[_Cap]]) -> dict[tuple[int, str], dict[date, int]]:
+    every = [cap for each in caps for cap in each]
+    by_day = {cap.scope for cap in every}
+    whole = {cap.scope for cap in every if cap.on_date is None}
+    days = {cap.on_date for cap in every if cap.on_date is not None}
     counted: dict[tuple[int, str], dict[date, int]] = {}
-    for row in await queries.earned(outlet_ids, scopes) if scopes else ():
+    for row in await queries.earned(sorted(set(outlet_ids)), by_day, days, whole) if every else ():
         counted.setdefault((row["outlet_id"], row["scope"]), {})[row["on_date"]] = row["points"]
     return counted
 

@@ -1,6 +1,6 @@
 """The raw SQL of caps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import asyncpg
@@ -8,15 +8,25 @@ import asyncpg
 from loyalty.transactions import reading, writing
 
 
-async def earned(outlet_ids: Sequence[int], scopes: Sequence[str]) -> list[asyncpg.Record]:
-    """Read what outlets have earned under scopes, by business date. Exact while their accounts are locked."""
+async def earned(
+    outlet_ids: Collection[int], scopes: Collection[str], days: Collection[date], whole: Collection[str]
+) -> list[asyncpg.Record]:
+    """Read what outlets have earned by business date: under ``scopes`` on days, under ``whole`` ones on every day.
+
+    Exact while their accounts are locked.
+    """
     return await reading().fetch(
         """
         SELECT outlet_id, scope, on_date, points FROM capped_points
-         WHERE outlet_id = ANY ($1::bigint[]) AND scope = ANY ($2::text[])
+         WHERE outlet_id = ANY ($1::bigint[]) AND scope = ANY ($2::text[]) AND on_date = ANY ($3::date[])
+         UNION
+        SELECT outlet_id, scope, on_date, points FROM capped_points
+         WHERE outlet_id = ANY ($1::bigint[]) AND scope = ANY ($4::text[])
         """,
-        outlet_ids,
-        scopes,
+        list(outlet_ids),
+        list(scopes),
+        list(days),
+        list(whole),
     )
 
 

@@ -10,7 +10,7 @@ from loyalty import transactions
 from loyalty.clock import SHANGHAI, business_date
 from loyalty.customers import standings
 from loyalty.customers.standings import MemberRef
-from loyalty.points.holdings import Lots
+from loyalty.points.holdings import Lots, lots_of
 from loyalty.points.rules import months_after
 from loyalty.points.statements import queries
 
@@ -176,12 +176,7 @@ async def story_of(outlet_code: str, limit: int) -> Story | None:
 
 def entry_of(row: asyncpg.Record) -> Entry:
     """Give an entry from a row with the columns of ``queries.ENTRY``."""
-    moved = row["points"] + row["owed_change"]
-    lots: Lots = ()
-    if row["lot_dates"] is not None:
-        lots = tuple(zip(row["lot_dates"], row["lot_points"], strict=True))
-    elif row["expires_on"] is not None and moved:
-        lots = ((row["expires_on"], moved),)
+    lots = lots_of(row["points"] + row["owed_change"], row["expires_on"], row["lot_dates"], row["lot_points"])
     return Entry(
         row["id"], row["kind"], row["points"], row["owed_change"], row["pending_change"], lots, row["source_kind"],
         row["source_id"], row["rule"], row["why"], row["at"], row["of_entry_id"], row["campaign_id"],
