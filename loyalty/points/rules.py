@@ -149,7 +149,7 @@ ORDERS: RuleBook[OrderPoints] = RuleBook(
     {
         "points_per_case": "每箱积分",
         "category_points": "分品类每箱积分",
-        "multiplier_bps": "倍数（万分之）",
+        "multiplier_bps": "倍数（%）",
         "first_order_points": "首单奖励",
         "outlet_day_points_max": "每店每天上限",
     },

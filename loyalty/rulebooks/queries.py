@@ -60,16 +60,17 @@ async def add(book: str, on: date, body: str, made_by: str, at: datetime, reason
     return found
 
 
-async def withdraw(book: str, version_id: int, after: date, at: datetime) -> asyncpg.Record | None:
-    """Withdraw a version that takes effect after a day; None when there is no such one."""
-    return await writing().fetchrow(
+async def withdraw(book: str, version_id: int, after: date, at: datetime) -> bool:
+    """Withdraw a version that takes effect after a day; tell whether there was such one."""
+    found = await writing().fetchval(
         """
         UPDATE rule_versions SET withdrawn_at = $4
          WHERE id = $1 AND book = $2 AND effective_on > $3 AND withdrawn_at IS NULL
-        RETURNING effective_on, body::text AS body
+        RETURNING true
         """,
         version_id,
         book,
         after,
         at,
     )
+    return found is not None

@@ -3,6 +3,7 @@
 A version takes effect on a day to come, so nothing that was promised is ever changed by one.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
@@ -73,7 +74,7 @@ async def plan(book: RuleBook[Body], body: Body, on: date, actor: Actor, reason:
 
     Raises RuleInvalid naming the field, RuleTooEarly, RuleUnchanged, RuleDayTaken, ReasonMissing; nothing is kept then.
     """
-    fault = book.fault(body)
+    fault = _unreadable(body) or book.fault(body)
     if fault is not None:
         raise RuleInvalid(field=fault[0], expected=fault[1])
     if on < earliest_on(at):
@@ -102,6 +103,16 @@ async def plan(book: RuleBook[Body], body: Body, on: date, actor: Actor, reason:
         return version_id
 
 
+def _unreadable(body: msgspec.Struct) -> tuple[str, str] | None:
+    """Find the field that could be kept but never be read again: nothing would work from that day on."""
+    try:
+        msgspec.convert(msgspec.to_builtins(body), type(body))
+    except msgspec.ValidationError as fault:
+        _, _, path = str(fault).partition("`$.")
+        return re.split(r"\W", path)[0], "超出了这一项能填的范围"
+    return None
+
+
 async def withdraw(book: RuleBook[Body], version_id: int, actor: Actor, reason: str, at: datetime) -> None:
     """Withdraw a version that is not in force yet. Entry verb; leaves an audit entry.
 
@@ -112,7 +123,7 @@ async def withdraw(book: RuleBook[Body], version_id: int, actor: Actor, reason: 
         found = next((one for one in await versions(book) if one.id == version_id), None)
         if found is None or found.withdrawn_at is not None:
             raise RuleVersionUnknown
-        if await queries.withdraw(book.code, version_id, earliest_on(at) - timedelta(days=1), at) is None:
+        if not await queries.withdraw(book.code, version_id, earliest_on(at) - timedelta(days=1), at):
             raise RuleInForce
         entry = AuditEntry(
             at=at,

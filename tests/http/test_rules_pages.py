@@ -12,8 +12,8 @@ import pytest_asyncio
 from app.rule_books import BY_CODE, RULE_BOOKS
 from loyalty import clock
 from tests.conftest import House
+from tests.http.colleagues import colleague
 from tests.http.conftest import Browser, Database
-from tests.http.marketers import marketer
 from tests.http.staffing import Person, Staffing
 
 BrowserOf = Callable[[Person], Browser]
@@ -26,7 +26,7 @@ NEVER = "0" * 64
 @pytest_asyncio.fixture(scope="module")
 async def root(house: House, staffing: Staffing, browser_of: BrowserOf) -> Browser:
     """Give a marketer of the whole."""
-    return browser_of(await marketer(house, "ruling", "规则小郑"))
+    return browser_of(await colleague(house, "ruling", "规则小郑", "marketer"))
 
 
 async def form_of(browser: Browser, book: str, **changes: str) -> dict[str, str]:
@@ -88,11 +88,8 @@ async def test_a_form_sent_back_as_it_came_changes_nothing(root: Browser, stored
     before = await stored.picture()
     form = await form_of(root, book)
     compared = await root.post(f"{ROOT}/{book}/new", **form)
-    seen = SEEN.search(compared.text)
-    assert (compared.status_code, "没有要改的" in compared.text) == (200, True), compared.text
-    assert seen is not None
-    saved = await root.post(f"{ROOT}/{book}/new", **form | {"seen": seen[1]})
-    assert (saved.status_code, "和现在的规则一样" in saved.text) == (409, True)
+    assert (compared.status_code, "和现在的规则一样" in compared.text) == (409, True), compared.text
+    assert "保存新版本" not in compared.text
     assert await stored.picture() == before
 
 
@@ -216,6 +213,20 @@ async def test_nothing_is_saved_unseen(root: Browser, stored: Database) -> None:
         answer = await root.post(f"{ROOT}/day_cap/new", **form | {"seen": match[1], "reason": reason})
         assert (answer.status_code, "原因" in answer.text) == (422, True)
     assert await stored.picture() == before
+
+
+async def test_what_was_compared_with_another_version_is_compared_again(root: Browser, stored: Database) -> None:
+    on = (LATER + timedelta(days=200)).isoformat()
+    form = await form_of(root, "day_cap", outlet_day_points_max="4100", effective_on=on)
+    match = SEEN.search((await root.post(f"{ROOT}/day_cap/new", **form)).text)
+    assert match is not None
+    await planned(root, "day_cap", form | {"outlet_day_points_max": "3000", "effective_on": LATER.isoformat()})
+    before = await stored.picture()
+    answer = await root.post(f"{ROOT}/day_cap/new", **form | {"seen": match[1]})
+    assert (answer.status_code, "<s>3000</s> → <b>4100</b>" in answer.text) == (200, True), answer.text
+    assert await stored.picture() == before
+    number, _, _ = await latest(stored, "day_cap")
+    assert (await root.post(f"{ROOT}/day_cap/versions/{number}/withdraw", reason="试完了")).status_code == 303
 
 
 @pytest.mark.parametrize("book", ["nothing", "EXPIRY", "%00", "expiry'--"])

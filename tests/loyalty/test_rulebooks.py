@@ -13,7 +13,7 @@ from loyalty import transactions
 from loyalty.organisation.errors import ReasonMissing
 from loyalty.points import ledger, settlements
 from loyalty.points.ledger import Accrual
-from loyalty.points.rules import DAY_CAP, EXPIRY, ExpiryTerms
+from loyalty.points.rules import DAY_CAP, EXPIRY, DayCap, ExpiryTerms
 from loyalty.points.settlements import Settlement
 from loyalty.rulebooks import rulebooks
 from loyalty.rulebooks.books import RuleBook
@@ -186,3 +186,19 @@ def test_every_book_is_sound_as_it_comes(book: RuleBook[Any]) -> None:
     assert book.examples(book.built_in)
     assert set(book.words) == set(book.body_type.__struct_fields__)
     assert BY_CODE[book.code] is book
+
+
+@pytest.mark.parametrize(
+    ("book", "body", "field"),
+    [
+        (EXPIRY, ExpiryTerms(months=61), "months"),
+        (EXPIRY, ExpiryTerms(grace_days=-1), "grace_days"),
+        (DAY_CAP, DayCap(0), "outlet_day_points_max"),
+    ],
+)
+async def test_what_could_not_be_read_back_is_not_kept(db: str, book: RuleBook[Any], body: Any, field: str) -> None:
+    before = await rows.picture(db)
+    with pytest.raises(RuleInvalid) as refused:
+        await rulebooks.plan(book, body, date(2026, 11, 10), BY, "试试", AT)
+    assert refused.value.data["field"] == field
+    assert await rows.picture(db) == before

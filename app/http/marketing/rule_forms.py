@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from app.http.console import words
+from app.http.console import typed, words
 from app.http.console.components import Field
 from loyalty.points.rules import AdjustmentLimits, RoleLimit
 from loyalty.rulebooks.books import RuleBook
@@ -28,8 +28,6 @@ HINTS = {
     "outlet_day_points_max": "不限就留空。",
     "first_order_points": "没有就填 0。",
 }
-LABELS = {"multiplier_bps": "倍数（%）"}
-"""Where people type something else than the book keeps."""
 LENGTH_MAX = 2_000
 NUMBER_LENGTH_MAX = 9
 PROPOSERS: tuple[Role, ...] = ("operator", "marketer", "plant_lead", "admin")
@@ -45,12 +43,8 @@ def fields_of(book: RuleBook[Any], body: Any) -> tuple[Field, ...]:
     return tuple(_field(book, name, getattr(body, name)) for name in book.body_type.__struct_fields__)
 
 
-def _label(book: RuleBook[Any], name: str) -> str:
-    return LABELS.get(name, book.words[name])
-
-
 def _field(book: RuleBook[Any], name: str, value: Any) -> Field:
-    label, hint = _label(book, name), HINTS.get(name, "")
+    label, hint = book.words[name], HINTS.get(name, "")
     if name in CHOICES:
         return Field(name, label, "select", value=value, options=CHOICES[name], hint=hint, required=True)
     if name == "category_points":
@@ -76,7 +70,7 @@ def text_of(name: str, value: Any) -> str:
     if value is None:
         return ""
     if name.endswith("_bps"):
-        return f"{Decimal(value) / 100:f}".rstrip("0").rstrip(".") if value % 100 else str(value // 100)
+        return typed.percent(value)
     if isinstance(value, dict):
         return "\n".join(f"{key}={one}" for key, one in value.items())
     if isinstance(value, tuple | list):
@@ -97,7 +91,7 @@ def differences(book: RuleBook[Any], old: Any, new: Any) -> tuple[tuple[str, str
 def _shown(book: RuleBook[Any], body: Any) -> dict[str, str]:
     if isinstance(body, AdjustmentLimits):
         return {one.label: one.value for one in _limit_fields(body)}
-    return {_label(book, name): text_of(name, getattr(body, name)) for name in book.body_type.__struct_fields__}
+    return {book.words[name]: text_of(name, getattr(body, name)) for name in book.body_type.__struct_fields__}
 
 
 def body_of(book: RuleBook[Any], form: Mapping[str, list[str]]) -> Any:

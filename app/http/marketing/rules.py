@@ -18,6 +18,7 @@ from app.http.console.components import (
     Form,
     Moment,
     Table,
+    reason_field,
     with_errors,
 )
 from app.http.console.forms import fault_of
@@ -33,8 +34,8 @@ from loyalty.errors import Refusal
 from loyalty.organisation import audit
 from loyalty.organisation.audit import AuditSearch
 from loyalty.rulebooks import rulebooks
-from loyalty.rulebooks.books import RuleBook
-from loyalty.rulebooks.errors import RuleBookUnknown, RuleInvalid
+from loyalty.rulebooks.books import RuleBook, Version
+from loyalty.rulebooks.errors import RuleBookUnknown, RuleInvalid, RuleUnchanged
 from loyalty.rulebooks.rulebooks import KeptVersion
 from loyalty.staff.rules import Role
 
@@ -106,7 +107,9 @@ async def show_book(visit: Visit) -> Answer:
             f"withdraw-{one.id}",
             f"撤回 {one.effective_on:%Y-%m-%d} 生效的版本",
             "它还没生效，撤回后按前一版继续。",
-            Form(f"{path}/versions/{one.id}/withdraw", (_reason(),), "撤回", "danger", id=f"withdraw-form-{one.id}"),
+            Form(
+                f"{path}/versions/{one.id}/withdraw", (reason_field(),), "撤回", "danger", id=f"withdraw-form-{one.id}"
+            ),
         )
         for one in coming
         if one.effective_on >= settled
@@ -142,10 +145,6 @@ def _moment(book: RuleBook[Any], versions: list[KeptVersion], one: KeptVersion) 
     return Moment(one.made_at, state, text, tone=None if one.withdrawn_at is None else "warn")
 
 
-def _reason() -> Field:
-    return Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。")
-
-
 async def new_version(visit: Visit) -> Answer:
     """Show the form of a new version, filled with what will hold then."""
     await require_whole(visit)
@@ -174,7 +173,7 @@ def _editor(
                 required=True,
                 hint=f"最早 {on:%Y-%m-%d}。",
             ),
-            _reason(),
+            reason_field(),
             Field("seen", "", kind="hidden", value=seen),
         ),
         "先看看差别" if compared is None else "保存新版本",
@@ -187,9 +186,9 @@ def _editor(
     return View("console/rule_new.html", f"改{book.title}", context, status, (*CRUMBS, (book.title, path)))
 
 
-def _seen(body: Any, on: date) -> str:
-    """Name what was compared, so that nothing is saved that nobody has seen beside the old."""
-    return hashlib.sha256(msgspec.json.encode((body, on), order="sorted")).hexdigest()
+def _seen(before: Version[Any], body: Any, on: date) -> str:
+    """Name what was compared, so that nothing is saved that nobody has seen beside what it replaces."""
+    return hashlib.sha256(msgspec.json.encode((before, body, on), order="sorted")).hexdigest()
 
 
 def _day(text: str) -> date:
@@ -209,10 +208,10 @@ async def keep_version(visit: Visit) -> Answer:
     try:
         body = rule_forms.body_of(book, visit.form)
         on = _day(visit.field("effective_on"))
-        if visit.field("seen") == _seen(body, on):
+        compared = await _compared(book, body, on)
+        if visit.field("seen") == compared["seen"]:
             await rulebooks.plan(book, body, on, visit.staff.actor, visit.field("reason"), visit.at)
             return Redirect(f"{ROOT_PATH}/{book.code}", "rule_planned")
-        compared = await _compared(book, body, on)
     except Refusal as refusal:
         return _editor(visit, book, book.built_in, fault_of(refusal), errors.status_of(refusal))
     return _editor(visit, book, book.built_in, compared=compared)
@@ -224,14 +223,16 @@ async def _compared(book: RuleBook[Any], body: Any, on: date) -> dict[str, Any]:
     if fault is not None:
         raise RuleInvalid(field=fault[0], expected=fault[1])
     async with transactions.reader():
-        before = (await rulebooks.in_force(book, [on]))[on].body
-    old = {one.case: one.result for one in book.examples(before)}
+        before = (await rulebooks.in_force(book, [on]))[on]
+    if before.body == body:
+        raise RuleUnchanged
+    old = {one.case: one.result for one in book.examples(before.body)}
     new = {one.case: one.result for one in book.examples(body)}
     return {
-        "differences": rule_forms.differences(book, before, body),
+        "differences": rule_forms.differences(book, before.body, body),
         "examples": _beside(book, old, new),
         "on": on,
-        "seen": _seen(body, on),
+        "seen": _seen(before, body, on),
     }
 
 
