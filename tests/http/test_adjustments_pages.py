@@ -144,7 +144,7 @@ async def test_points_that_are_not_there_stay_and_so_does_the_proposal(
     path = await proposed(operator, await outlet(callers), "-1")
     before = await stored.picture()
     refused = await checker.post(f"{path}/approve", reason="扣回")
-    assert (refused.status_code, "积分还差一点" in refused.text) == (409, True), refused.text
+    assert (refused.status_code, "这家店的积分不够扣" in refused.text) == (409, True), refused.text
     assert await stored.picture() == before
     rejected = await checker.post(f"{path}/reject", reason="余额不够")
     assert rejected.status_code == 303

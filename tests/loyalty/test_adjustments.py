@@ -15,10 +15,10 @@ from loyalty.points.adjustments.errors import (
     AdjustmentOverLimit,
     AdjustmentPointsInvalid,
     AdjustmentSettled,
+    AdjustmentUncovered,
     AdjustmentUnknown,
     SamePerson,
 )
-from loyalty.points.errors import InsufficientPoints
 from loyalty.points.rules import ADJUSTMENTS, RoleLimit
 from loyalty.rulebooks import rulebooks
 from loyalty.staff import grants
@@ -115,7 +115,7 @@ async def test_what_is_not_there_cannot_be_taken(db: str, data_keys: DataKeys) -
     code, operator, checker = await people(data_keys)
     one = await propose(code, -1, operator)
     before = await rows.picture(db)
-    with pytest.raises(InsufficientPoints):
+    with pytest.raises(AdjustmentUncovered):
         await approve(one, checker)
     assert await rows.picture(db) == before
     await adjustments.reject(one, "余额不够", checker, checker.reach(ROLES), AT)

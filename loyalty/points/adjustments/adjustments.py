@@ -14,7 +14,6 @@ from loyalty import transactions
 from loyalty.clock import SHANGHAI, business_date
 from loyalty.customers.care import queries as care
 from loyalty.customers.errors import OutletUnknown
-from loyalty.errors import Refusal
 from loyalty.organisation import audit
 from loyalty.organisation.audit import AuditEntry
 from loyalty.points import ledger
@@ -23,9 +22,11 @@ from loyalty.points.adjustments.errors import (
     AdjustmentOverLimit,
     AdjustmentPointsInvalid,
     AdjustmentSettled,
+    AdjustmentUncovered,
     AdjustmentUnknown,
     SamePerson,
 )
+from loyalty.points.errors import InsufficientPoints
 from loyalty.points.ledger import Adjustment
 from loyalty.points.rules import ADJUSTMENTS, RoleLimit
 from loyalty.rulebooks import rulebooks
@@ -99,7 +100,7 @@ async def approve(adjustment_id: int, reason: str, by: Staff, reach: Reach, at: 
     """Approve a proposal and move the points; return the balance after it. Entry verb; in the audit.
 
     Locks the adjustment, the checker, then the account. Raises ReasonMissing, AdjustmentUnknown, AdjustmentSettled,
-    SamePerson, AdjustmentOverLimit, InsufficientPoints: then it stays proposed and nothing moved.
+    SamePerson, AdjustmentOverLimit, AdjustmentUncovered: then it stays proposed and nothing moved.
     """
     reason = audit.required_reason(reason)
     async with transactions.begin():
@@ -116,8 +117,8 @@ async def approve(adjustment_id: int, reason: str, by: Staff, reach: Reach, at: 
             at,
         )
         (moved,) = await ledger.adjust([change])
-        if isinstance(moved, Refusal):
-            raise moved
+        if isinstance(moved, InsufficientPoints):
+            raise AdjustmentUncovered(**moved.data)
         await queries.settle(one.id, "approved", by.id, reason, at)
         after = {"points": one.points, "adjustment_id": str(one.id)}
         await _record("adjustment.approved", one.outlet_code, one.place_id, after, by, reason, at)

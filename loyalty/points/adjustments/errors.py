@@ -35,6 +35,14 @@ class AdjustmentPointsInvalid(Invalid):
     sentence = "请填不是 0 的整数，减积分就填负数。"
 
 
+class AdjustmentUncovered(Conflict):
+    """The outlet has fewer points than are to be taken from it. Carries ``balance_points`` and ``missing_points``."""
+
+    code = "adjustment_uncovered"
+    title = "这家店的积分不够扣"
+    sentence = "现在只有 {balance_points} 分，请驳回后重新提一笔少的。"
+
+
 class AdjustmentOverLimit(Forbidden):
     """More than this person's roles may move at once or today. Carries ``limit_points`` and ``per``: once or day."""
 
