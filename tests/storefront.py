@@ -25,7 +25,6 @@ AT = datetime(2026, 11, 4, 2, 0, tzinfo=UTC)
 END = datetime(2026, 11, 10, 16, 0, tzinfo=UTC)
 """When what was granted at AT for seven business dates is over: midnight in Shanghai."""
 BY = Actor("command", "tests", "tests")
-WAIT_SECONDS = 20
 
 UNITS = "SELECT units_total, units_free, units_returned FROM allotments ORDER BY id"
 

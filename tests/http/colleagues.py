@@ -1,4 +1,4 @@
-"""People of a plant, new ones for each module of tests: what a person may ask for, or propose, is limited."""
+"""New people for each module of tests: what a person may ask for in a minute, or propose in a day, is limited."""
 
 from loyalty.staff import rules
 from loyalty.staff.rules import Role
@@ -12,7 +12,9 @@ _ENTER = """
         VALUES ($1, $1, $2, 'tests', now(), 'none', false) RETURNING id
     ), granted AS (
         INSERT INTO staff_grants (staff_id, role, node_id, from_at, granted_by)
-        SELECT id, $3, $4, now() - interval '1 minute', 'command:tests' FROM entered
+        SELECT entered.id, $3, n.id, now() - interval '1 minute', 'command:tests'
+          FROM entered, organisation_nodes n
+         WHERE n.id = $4::bigint OR ($4::bigint IS NULL AND n.kind = 'group')
     ), logged_in AS (
         INSERT INTO staff_sessions (token_hash, staff_id, created_at, seen_at, expires_at, address, device)
         SELECT $5, id, now() - interval '1 minute', now(), now() + interval '1 day', '127.0.0.1', '测试' FROM entered
@@ -21,8 +23,8 @@ _ENTER = """
 """
 
 
-async def colleague(house: House, code: str, name: str, role: Role, node_id: int) -> Person:
-    """Enter somebody with a role at a node, logged in."""
+async def colleague(house: House, code: str, name: str, role: Role, node_id: int | None = None) -> Person:
+    """Enter somebody with a role at a node, or in the whole house, logged in."""
     token = rules.new_session_token()
     kept = rules.token_hash(token)
     ((made,),) = await rows.fetch(house.database_url, _ENTER, code, name, role, node_id, kept)

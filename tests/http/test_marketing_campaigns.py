@@ -9,15 +9,15 @@ import pytest_asyncio
 
 from tests import rows
 from tests.conftest import House
+from tests.http.colleagues import colleague
 from tests.http.conftest import Browser, Database
-from tests.http.marketers import marketer
 from tests.http.staffing import Person, Staffing
 from tests.http.test_marketing import campaign
 
 
 @pytest_asyncio.fixture(scope="module")
 async def marketing(house: House, staffing: Staffing) -> Person:
-    return await marketer(house, "campaigning", "总部市场")
+    return await colleague(house, "campaigning", "总部市场", "marketer")
 
 
 @pytest.fixture

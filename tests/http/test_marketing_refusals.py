@@ -11,8 +11,8 @@ from app.demo_rewards import picture
 from app.http.console import cookies
 from tests import rows
 from tests.conftest import House
+from tests.http.colleagues import colleague
 from tests.http.conftest import Browser, Callers, Database
-from tests.http.marketers import marketer
 from tests.http.staffing import Person, Staffing
 from tests.http.test_marketing import campaign, coupon
 
@@ -30,7 +30,7 @@ OF_TYPE = {
 
 @pytest_asyncio.fixture(scope="module")
 async def marketing(house: House, staffing: Staffing) -> Person:
-    return await marketer(house, "refusing", "总部市场")
+    return await colleague(house, "refusing", "总部市场", "marketer")
 
 
 @pytest.fixture

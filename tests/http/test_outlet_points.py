@@ -27,7 +27,7 @@ OVER = (
     "state = 'free', held_by = NULL, held_at = NULL, ended_at = NULL,"
     " granted_at = now() - interval '9 days', expires_at = now() - interval '1 day'"
 )
-BUILT_IN = "adjustment_limits:built_in"
+BUILT_IN = "手工调整额度（内置版）"
 LAST_MONTH = months_after(MONTH, -1)
 
 
@@ -77,7 +77,7 @@ async def test_a_month_tells_each_entry_with_its_why_and_its_lots(
         text in page
         for text in (
             f"{MONTH:%Y} 年 {MONTH.month} 月", "补给您 100 分：=开业补分", "扣回 20 分：多记了", f"{end} 的 +100",
-            f"{end} 的 -20", f"{end} 到期", "80 分", f"来源 adjustment {given}", "规则 adjustment_limits:",
+            f"{end} 的 -20", f"{end} 到期", "80 分", f"手工调整额度（内置版） · 调整 {given}",
             f"/ops/adjustments/new?outlet={code}", f"month={LAST_MONTH:%Y-%m}", "上个月", "下载月账单",
         )
     )  # fmt: skip
@@ -93,8 +93,8 @@ async def test_a_month_tells_each_entry_with_its_why_and_its_lots(
     assert first == ["月初", "", "", "", "0", "0", "0", "", "", ""]
     assert last == ["月末", "", "", "", "0", "0", "80", "", "", ""]
     assert [line[1:] for line in lines] == [
-        ["调整", "补给您 100 分：=开业补分", "100", "0", "0", "100", f"{end} 的 +100", BUILT_IN, f"adjustment {given}"],
-        ["调整", "扣回 20 分：多记了", "'-20", "0", "0", "80", f"{end} 的 -20", BUILT_IN, f"adjustment {taken}"],
+        ["调整", "补给您 100 分：=开业补分", "100", "0", "0", "100", f"{end} 的 +100", BUILT_IN, f"调整 {given}"],
+        ["调整", "扣回 20 分：多记了", "-20", "0", "0", "80", f"{end} 的 -20", BUILT_IN, f"调整 {taken}"],
     ]
     noted = await stored.connection.fetchrow(
         "SELECT actor_name, after->>'q' AS q, after->>'rows' AS rows FROM audit_entries"

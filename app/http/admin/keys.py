@@ -4,7 +4,19 @@ from datetime import timedelta
 
 from app.http import errors
 from app.http.admin.staff import ADMIN
-from app.http.console.components import Action, Cell, Column, Dialog, Empty, Fact, Field, Form, Table, with_errors
+from app.http.console.components import (
+    Action,
+    Cell,
+    Column,
+    Dialog,
+    Empty,
+    Fact,
+    Field,
+    Form,
+    Table,
+    reason_field,
+    with_errors,
+)
 from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import int_id
@@ -147,7 +159,7 @@ async def _shown(visit: Visit, key: KeptKey, scopes: Form | None = None, status:
         f"{key.old_key_until.astimezone(SHANGHAI):%m月%d日 %H:%M} 前仍有效" if key.old_key_until and old_opens else "无"
     )
     kept = (("1", "保留 1 天"), ("7", "保留 7 天"), ("0", "马上失效"))
-    reason = Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。")
+    reason = reason_field()
     return View(
         "console/key.html",
         key.name,

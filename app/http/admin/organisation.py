@@ -5,7 +5,19 @@ from collections.abc import Sequence
 from app.http import errors
 from app.http.admin.staff import ADMIN
 from app.http.console import words
-from app.http.console.components import Action, Cell, Column, Dialog, Empty, Fact, Field, Form, Table, with_errors
+from app.http.console.components import (
+    Action,
+    Cell,
+    Column,
+    Dialog,
+    Empty,
+    Fact,
+    Field,
+    Form,
+    Table,
+    reason_field,
+    with_errors,
+)
 from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import chosen_id, int_id
@@ -127,7 +139,7 @@ async def _shown(visit: Visit, node_id: int, *forms: Form, status: int = 200) ->
         submit="调整",
         fields=(
             Field("parent_id", "新的上级", kind="select", options=options, required=True),
-            Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。"),
+            reason_field(),
         ),
         id="move-form",
     )

@@ -7,7 +7,7 @@ from typing import cast
 from app.http import errors
 from app.http.admin.staff import ADMIN, CRUMBS, end_of, grant_fields, missing, node_options, state_of
 from app.http.console import words
-from app.http.console.components import Action, Dialog, Fact, Field, Form, Tone, with_errors
+from app.http.console.components import Action, Dialog, Fact, Field, Form, Tone, reason_field, with_errors
 from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import chosen_id, int_id
@@ -107,7 +107,7 @@ def _dialogs(
     profile: Profile, outlets: int, successors: tuple[tuple[str, str], ...], held: Sequence[KeptGrant], at: datetime
 ) -> tuple[Dialog, ...]:
     path = f"/admin/staff/{profile.id}"
-    reason = Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。")
+    reason = reason_field()
     handing = Field(
         "successor_id",
         f"{outlets} 家门店交给谁",

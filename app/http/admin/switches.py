@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from app.http import errors
 from app.http.admin.staff import ADMIN
+from app.http.console import typed
 from app.http.console.components import (
     Action,
     Cell,
@@ -17,6 +18,7 @@ from app.http.console.components import (
     Form,
     Table,
     Tone,
+    reason_field,
     with_errors,
 )
 from app.http.console.forms import fault_of
@@ -25,7 +27,7 @@ from app.http.console.paths import local_instant
 from app.http.console.stories import moment_of
 from app.http.console.whole import require_whole
 from loyalty import transactions
-from loyalty.clock import SHANGHAI, business_date
+from loyalty.clock import business_date
 from loyalty.errors import Refusal
 from loyalty.organisation import audit, tree
 from loyalty.organisation.audit import AuditSearch
@@ -70,13 +72,8 @@ def audience_of(rule: SwitchRule) -> str:
     if rule.tags:
         parts.append(f"标签 {'、'.join(rule.tags)}")
     if rule.percent_bps < ALL_BPS:
-        parts.append(f"其中 {percent_text(rule.percent_bps)}%")
+        parts.append(f"其中 {typed.percent(rule.percent_bps)}%")
     return "，".join(parts) or "所有门店"
-
-
-def percent_text(bps: int) -> str:
-    """Write a share in percent: 12.5."""
-    return f"{Decimal(bps) / 100:f}".rstrip("0").rstrip(".") if bps % 100 else str(bps // 100)
 
 
 async def list_switches(visit: Visit) -> Answer:
@@ -114,10 +111,6 @@ def _feature(visit: Visit) -> Feature:
     return feature
 
 
-def _local(at: datetime | None) -> str:
-    return "" if at is None else f"{at.astimezone(SHANGHAI):%Y-%m-%dT%H:%M}"
-
-
 def _form(kept: KeptSwitch, plants: tuple[tuple[str, str], ...]) -> Form:
     rule = kept.rule
     return Form(
@@ -133,14 +126,14 @@ def _form(kept: KeptSwitch, plants: tuple[tuple[str, str], ...]) -> Form:
             Field(
                 "percent",
                 "开放比例（%）",
-                value=percent_text(rule.percent_bps),
+                value=typed.percent(rule.percent_bps),
                 required=True,
                 hint="调高只会加进新的门店，已经看到的一直看得到。",
                 length_max=6,
             ),
-            Field("from_at", "从什么时候", kind="datetime", value=_local(rule.from_at)),
-            Field("until_at", "到什么时候", kind="datetime", value=_local(rule.until_at)),
-            Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。"),
+            Field("from_at", "从什么时候", kind="datetime", value=typed.local(rule.from_at)),
+            Field("until_at", "到什么时候", kind="datetime", value=typed.local(rule.until_at)),
+            reason_field(),
         ),
         "保存",
         cancel_href=ROOT_PATH,
@@ -165,7 +158,7 @@ async def _shown(visit: Visit, feature: Feature, values: dict[str, str] | None =
         story = await audit.search(visit.reach.node_ids, wanted, 0, STORY_MAX)
     form = _form(kept, tuple((node.code, f"{node.name}（{node.code}）") for node in nodes))
     state, tone = state_of(kept.rule, visit.at)
-    reason = Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。")
+    reason = reason_field()
     path = f"{ROOT_PATH}/{feature.code}"
     kill = Dialog(
         "kill",
@@ -205,11 +198,6 @@ async def _shown(visit: Visit, feature: Feature, values: dict[str, str] | None =
     )
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    parts = (part.strip() for part in text.replace("，", ",").replace("、", ",").split(","))
-    return tuple(dict.fromkeys(part for part in parts if part))
-
-
 def _bps(text: str) -> int:
     try:
         share = Decimal(text or "x") * 100
@@ -229,14 +217,13 @@ async def change_switch(visit: Visit) -> Answer:
             enabled=bool(visit.field("enabled")),
             killed=feature.code in await _killed(),
             plants=tuple(visit.form.get("plants", ())),
-            value_classes=_listed(visit.field("value_classes")),
-            tags=_listed(visit.field("tags")),
+            value_classes=typed.listed(visit.field("value_classes")),
+            tags=typed.listed(visit.field("tags")),
             percent_bps=_bps(visit.field("percent")),
             from_at=local_instant(visit.field("from_at"), "from_at"),
             until_at=local_instant(visit.field("until_at"), "until_at"),
         )
-        version = visit.field("version")
-        expected = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else -1  # noqa: PLR2004
+        expected = typed.version(visit.field("version"))
         await switches.change(feature.code, rule, expected, visit.staff.actor, visit.field("reason"), visit.at)
     except Refusal as refusal:
         return await _shown(visit, feature, fault_of(refusal), errors.status_of(refusal))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from loyalty.organisation import audit
+
 Tone = Literal["good", "warn", "bad", "info", "quiet"]
 Option = tuple[str, str]
 
@@ -103,6 +105,13 @@ class Field:
     length_max: int = 200
     minimum: int | None = None
     maximum: int | None = None
+
+
+def reason_field(
+    hint: str = "会写进操作记录。", *, label: str = "原因", kind: Literal["text", "textarea"] = "text"
+) -> Field:
+    """Ask why: the one field that every act of consequence has."""
+    return Field("reason", label, kind, required=True, length_max=audit.REASON_LENGTH_MAX, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

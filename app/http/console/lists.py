@@ -37,17 +37,26 @@ class Listing(Generic[Item]):
     crumbs: tuple[tuple[str, str | None], ...] = ()
 
 
+def may_export(visit: Visit) -> bool:
+    """Tell whether files may leave the house at present."""
+    return visit.context.switches.board.is_on("console_export", None, visit.at)
+
+
+def start_export(visit: Visit) -> None:
+    """Count an export. Raises FeatureOff where none may be made."""
+    if not may_export(visit):
+        raise FeatureOff
+    visit.context.switches.used("console_export", visit.at)
+
+
 async def show(visit: Visit, listing: Listing[Item]) -> Answer:
     """Show a list as a page, its table alone for htmx, or all of it as a file."""
     state = tables.read(
         visit.query, columns=listing.columns, filters=listing.filters, default_sort=listing.default_sort
     )
-    board = visit.context.switches
-    exportable = listing.exportable and board.board.is_on("console_export", None, visit.at)
+    exportable = listing.exportable and may_export(visit)
     if state.export and listing.exportable:
-        if not exportable:
-            raise FeatureOff
-        board.used("console_export", visit.at)
+        start_export(visit)
         items = await listing.fetch(state, 0, EXPORT_MAX)
         await note_export(visit, listing.id, state, len(items))
         return Download(

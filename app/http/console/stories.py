@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from app.http.console import words
+from app.http.console import typed, words
 from app.http.console.components import Moment, Tone
 from loyalty.clock import SHANGHAI
 from loyalty.organisation.audit import KeptEntry
+from loyalty.rewards.types import registry
 from loyalty.rewards.types.base import yuan
 
 TONES: dict[str, Tone] = {
@@ -40,7 +41,7 @@ FIELDS = {
     "plants": "工厂",
     "value_classes": "价值级",
     "tags": "标签",
-    "percent_bps": "比例（万分之）",
+    "percent_bps": "比例",
     "member_id": "成员",
     "owner": "店主",
     "address": "来自",
@@ -78,7 +79,7 @@ FIELDS = {
     "grace_days": "宽限天数",
     "points_per_case": "每箱积分",
     "category_points": "分品类积分",
-    "multiplier_bps": "倍数（万分之）",
+    "multiplier_bps": "倍数",
     "first_order_points": "首单奖励",
     "propose": "提出额度",
     "approve": "复核额度",
@@ -97,11 +98,16 @@ FIELDS = {
 }
 UNTOLD = {"session", "picture_id", "campaign_id", "adjustment_id"}
 """Numbers that say nothing to a reader."""
-KNOWN: dict[str, str] = dict([*words.ROLES.items(), *words.KINDS.items(), *words.MEMBER_ROLES.items()])
-STATES = {"draft": "草稿", "live": "已上架", "paused": "暂停", "ended": "已结束"}
-TYPES = {"coupon": "优惠券", "gift": "礼品", "price": "特价", "points": "积分"}
-
-
+KNOWN: dict[str, str] = dict(
+    [
+        *words.ROLES.items(),
+        *words.KINDS.items(),
+        *words.MEMBER_ROLES.items(),
+        *words.REWARD_STATES.items(),
+        *((one.code, one.title) for one in registry.TYPES),
+    ]
+)
+"""What codes in entries are called."""
 NOTHING: tuple[Any, ...] = (None, "", [], {})
 """What a thing that was just made did not get says nothing."""
 
@@ -129,7 +135,9 @@ def change_of(entry: KeptEntry) -> str:
 
 def _value(name: str, value: Any) -> str:
     if name in {"role", "kind", "state", "type"}:
-        return {**KNOWN, **STATES, **TYPES}.get(value, _text(value))
+        return KNOWN.get(value, _text(value))
+    if name.endswith("_bps") and isinstance(value, int):
+        return f"{typed.percent(value)}%"
     if name.endswith("_fen") and isinstance(value, int):
         return f"{yuan(value)} 元"
     if name.endswith("_at") and isinstance(value, str):
@@ -152,7 +160,8 @@ def _text(value: Any) -> str:
 
 def moment_of(entry: KeptEntry) -> Moment:
     """Give an audit entry for a timeline."""
-    text = "。".join(part for part in (change_of(entry), f"原因：{entry.reason}" if entry.reason else "") if part)
+    parts = (change_of(entry), f"原因：{entry.reason}" if entry.reason else "")
+    text = "。".join(part.rstrip("。") for part in parts if part)
     return Moment(
         entry.at, words.ACTIONS.get(entry.action, entry.action), text, actor_of(entry), TONES.get(entry.action)
     )

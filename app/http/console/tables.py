@@ -2,6 +2,7 @@
 
 import csv as csv_module
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ BOM = "\ufeff"
 """Without it Excel takes UTF-8 for the system's own character set."""
 BECOMES_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell starts that a spreadsheet would compute (OWASP, CSV Injection)."""
+NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +70,5 @@ def csv(columns: Sequence[Column], rows: Iterable[tuple[Cell, ...]]) -> bytes:
 
 
 def plain(text: str) -> str:
-    """Keep a spreadsheet from computing a cell."""
-    return f"'{text}" if text.startswith(BECOMES_FORMULA) else text
+    """Keep a spreadsheet from computing a cell; a number stays one, so that it can be summed."""
+    return f"'{text}" if text.startswith(BECOMES_FORMULA) and not NUMBER.fullmatch(text) else text

@@ -1,6 +1,7 @@
 """The words that staff read for what the code calls by its own names."""
 
 from loyalty.organisation.rules import Kind
+from loyalty.rewards.rules import State
 from loyalty.staff.rules import Role
 
 ROLES: dict[Role, str] = {
@@ -25,6 +26,19 @@ ENTRY_KINDS: dict[str, str] = {
     "reversal": "冲回",
     "adjustment": "调整",
 }
+
+SOURCES: dict[str, str] = {
+    "checkin": "签到",
+    "order": "订单",
+    "reward": "奖品",
+    "redemption": "兑换",
+    "redemption_cancelled": "取消兑换",
+    "lot": "到期",
+    "adjustment": "调整",
+}
+"""Kind of the document that an entry was made for → what people call it."""
+
+REWARD_STATES: dict[State, str] = {"draft": "草稿", "live": "已上架", "paused": "暂停", "ended": "已结束"}
 
 EVENTS: dict[str, str] = {
     "checkin.made": "签到",

@@ -4,13 +4,26 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.http import errors
-from app.http.console.components import Action, Cell, Column, Empty, Fact, Field, Figure, Form, Table, Tone, with_errors
+from app.http.console import typed
+from app.http.console.components import (
+    Action,
+    Cell,
+    Column,
+    Empty,
+    Fact,
+    Field,
+    Figure,
+    Form,
+    Table,
+    Tone,
+    reason_field,
+    with_errors,
+)
 from app.http.console.forms import fault_of
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.paths import int_id
 from app.http.console.stories import moment_of
 from app.http.console.whole import require_whole
-from app.http.marketing import typed
 from loyalty import transactions
 from loyalty.campaigns import campaigns
 from loyalty.campaigns.campaigns import WARN_BPS, Campaign, CampaignPlan
@@ -138,7 +151,7 @@ def _form(action: str, one: Campaign | None, at: datetime) -> Form:
                 "outlet_day_points_max", "每家店一天最多得", value=kept("outlet_day_points_max"), hint="不限就留空。"
             ),
             *stopped,
-            Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。"),
+            reason_field(),
         ),
         "保存",
         cancel_href=ROOT_PATH,

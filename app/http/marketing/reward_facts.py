@@ -1,7 +1,7 @@
 """What a reward's page tells of it."""
 
+from app.http.console import typed, words
 from app.http.console.components import Fact, Figure, Tone
-from app.http.marketing import typed
 from loyalty.campaigns.allotments import Allotment
 from loyalty.campaigns.campaigns import Campaign
 from loyalty.rewards.results.results import Result
@@ -13,12 +13,8 @@ from loyalty.staff.rules import Role
 ROOT_PATH = "/marketing/rewards"
 CRUMBS = (("兑换奖品", ROOT_PATH),)
 ROLES: tuple[Role, ...] = ("admin", "marketer")
-STATES: dict[State, tuple[str, Tone]] = {
-    "draft": ("草稿", "quiet"),
-    "live": ("已上架", "good"),
-    "paused": ("暂停", "warn"),
-    "ended": ("已结束", "quiet"),
-}
+TONES: dict[State, Tone] = {"draft": "quiet", "live": "good", "paused": "warn", "ended": "quiet"}
+STATES: dict[State, tuple[str, Tone]] = {state: (word, TONES[state]) for state, word in words.REWARD_STATES.items()}
 
 
 def figures_of(one: Reward, result: Result, kept: Allotment | None) -> tuple[Figure, ...]:

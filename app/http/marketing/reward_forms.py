@@ -6,11 +6,10 @@ from typing import Any
 
 import msgspec
 
-from app.http.console.components import Field, Form, Option
+from app.http.console import typed
+from app.http.console.components import Field, Form, Option, reason_field
 from app.http.console.pages import Visit
 from app.http.console.paths import ChoiceInvalid, chosen_id
-from app.http.marketing import typed
-from loyalty.organisation import audit
 from loyalty.rewards import catalogue
 from loyalty.rewards.catalogue import RewardPlan
 from loyalty.rewards.errors import RewardInvalid
@@ -86,7 +85,7 @@ def form_of(
                 hint="用逗号隔开，比如 A，B。",
             ),
             Field("tags", "只给这些标签", value="" if one is None else "，".join(one.tags), hint="用逗号隔开。"),
-            Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。"),
+            reason_field(),
         ),
         "保存",
         cancel_href="/marketing/rewards",

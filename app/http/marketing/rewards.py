@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.http import errors
-from app.http.console import lists
+from app.http.console import lists, typed
 from app.http.console.components import Action, Cell, Column, Empty, Figure, Filter, Form, Option, with_errors
 from app.http.console.forms import fault_of
 from app.http.console.lists import Listing
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.tables import TableQuery
 from app.http.console.whole import require_whole
-from app.http.marketing import reward_forms, reward_one, typed
+from app.http.marketing import reward_forms, reward_one
 from app.http.marketing.reward_facts import CRUMBS, ROLES, ROOT_PATH, STATES
 from loyalty import transactions
 from loyalty.campaigns import allotments, campaigns
@@ -155,8 +155,7 @@ async def change_reward(visit: Visit) -> Answer:
     await require_whole(visit)
     one = await reward_one.read(visit)
     kind, path = _kind(one.type), f"{ROOT_PATH}/{one.id}"
-    version = visit.field("version")
-    expected = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else -1  # noqa: PLR2004
+    expected = typed.version(visit.field("version"))
     form = await _form(visit, f"{path}/edit", kind, one)
     try:
         plan = reward_forms.plan_of(visit, kind, one.picture_id, reward_forms.plants_of(form))

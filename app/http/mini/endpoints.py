@@ -4,6 +4,7 @@ from app.http.doors import MemberDoor, OptionalMemberDoor, PublicDoor
 from app.http.endpoints import Endpoint, Group
 from app.http.limits import Limit
 from app.http.mini import bindings, games, homes, points, rewards, sessions
+from app.http.mini.paging import PageQuery
 from games.registry import GAMES
 from loyalty.customers.errors import (
     AlreadyBound,
@@ -173,7 +174,7 @@ MEMBERS = Group(
             "积分明细",
             points.list_entries,
             points.Entries,
-            query=points.EntriesQuery,
+            query=PageQuery,
             refusals=(BindingRequired, FeatureOff, Overloaded),
         ),
         Endpoint(
@@ -226,7 +227,7 @@ MEMBERS = Group(
             "我的权益",
             rewards.list_entitlements,
             rewards.Entitlements,
-            query=rewards.EntitlementsQuery,
+            query=PageQuery,
             refusals=(BindingRequired,),
         ),
     ),

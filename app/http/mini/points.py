@@ -7,9 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from app.http.endpoints import Call
-from app.http.errors import OutOfRange
 from app.http.mini import switching
-from app.http.mini.ids import number_of
+from app.http.mini.paging import PageQuery
 from app.http.payloads import Instant
 from loyalty.clock import business_date
 from loyalty.points.statements import statements
@@ -71,13 +70,6 @@ class Entries(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-class EntriesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to go on, and how many at most."""
-
-    cursor: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
-    limit: Annotated[int, Meta(ge=1, le=100)] = 20
-
-
 class StatementQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which month; without one the present one."""
 
@@ -124,15 +116,10 @@ async def read_points(call: Call) -> PointsView:
 async def list_entries(call: Call) -> Entries:
     """Show the ledger, the latest first."""
     await switching.require(call, "points_entries")
-    query = cast(EntriesQuery, call.query)
-    try:
-        before_id = None if query.cursor is None else number_of(query.cursor)
-    except ValueError:
-        raise OutOfRange(field="cursor", expected="上一页给出的 next_cursor") from None
-    entries = await statements.entries_of(call.principal, before_id, query.limit + 1)
+    query = cast(PageQuery, call.query)
+    shown, next_cursor = query.page(await statements.entries_of(call.principal, query.before_id, query.wanted))
     switching.used(call, "points_entries")
-    shown = entries[: query.limit]
-    return Entries([_entry_view(entry) for entry in shown], str(shown[-1].id) if len(entries) > query.limit else None)
+    return Entries([_entry_view(entry) for entry in shown], next_cursor)
 
 
 def _entry_view(entry: Entry) -> EntryView:

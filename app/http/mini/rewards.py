@@ -7,9 +7,9 @@ from msgspec import Meta
 
 from app.http import payloads
 from app.http.endpoints import Call, Reply
-from app.http.errors import OutOfRange
 from app.http.mini import switching
 from app.http.mini.ids import number_of
+from app.http.mini.paging import PageQuery
 from app.http.payloads import Instant
 from app.http.pictures import path_of
 from loyalty.rewards import shop
@@ -99,13 +99,6 @@ class Entitlements(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-class EntitlementsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to go on, and how many at most."""
-
-    cursor: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
-    limit: Annotated[int, Meta(ge=1, le=100)] = 20
-
-
 async def list_rewards(call: Call) -> Rewards:
     """Show what points buy."""
     await switching.require(call, FEATURE)
@@ -167,16 +160,9 @@ async def redeem(call: Call) -> Reply:
 
 async def list_entitlements(call: Call) -> Entitlements:
     """Show what the outlet holds, the latest first."""
-    query = cast(EntitlementsQuery, call.query)
-    try:
-        before_id = None if query.cursor is None else number_of(query.cursor)
-    except ValueError:
-        raise OutOfRange(field="cursor", expected="上一页给出的 next_cursor") from None
-    found = await entitlements.of_member(call.principal, before_id, query.limit + 1)
-    shown = found[: query.limit]
-    return Entitlements(
-        [_entitlement_view(call, one) for one in shown], str(shown[-1].id) if len(found) > query.limit else None
-    )
+    query = cast(PageQuery, call.query)
+    shown, next_cursor = query.page(await entitlements.of_member(call.principal, query.before_id, query.wanted))
+    return Entitlements([_entitlement_view(call, one) for one in shown], next_cursor)
 
 
 def _entitlement_view(call: Call, one: Entitlement) -> EntitlementView:

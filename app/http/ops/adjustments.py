@@ -18,6 +18,7 @@ from app.http.console.components import (
     Form,
     Moment,
     Tone,
+    reason_field,
     with_errors,
 )
 from app.http.console.forms import fault_of
@@ -30,7 +31,6 @@ from loyalty.clock import SHANGHAI
 from loyalty.customers.care import outlets
 from loyalty.customers.errors import OutletUnknown
 from loyalty.errors import Refusal
-from loyalty.organisation import audit
 from loyalty.points.adjustments import adjustments
 from loyalty.points.adjustments.adjustments import Proposal
 from loyalty.points.adjustments.errors import AdjustmentPointsInvalid
@@ -123,7 +123,7 @@ async def _form_page(visit: Visit, faults: dict[str, str], status: int) -> View:
             async with transactions.reader():
                 account = (await statements.accounts([card.id]))[card.id]
             hint = f"{card.name}，现在有 {account.balance:,} 分。"
-    reason = Field("reason", "原因", "textarea", required=True, length_max=audit.REASON_LENGTH_MAX, hint="店主会看到。")
+    reason = reason_field("店主会看到。", kind="textarea")
     form = Form(
         f"{ROOT_PATH}/new",
         (
@@ -212,7 +212,7 @@ def _doable(visit: Visit, one: Proposal, path: str) -> tuple[tuple[Action, ...],
         )
     if not visit.staff.reach(CHECKING).node_ids:
         return (), ()
-    reason = Field("reason", "意见", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。")
+    reason = reason_field(label="意见")
     approve = Dialog(
         "approve", "复核通过", f"{one.outlet_name} {one.points:+,} 分，马上记账。",
         Form(f"{path}/approve", (reason,), "通过", id="approve-form"),

@@ -2,7 +2,7 @@
 
 from app.http import errors
 from app.http.console import lists
-from app.http.console.components import Cell, Column, Empty, Field, Form, with_errors
+from app.http.console.components import Cell, Column, Empty, Field, Form, reason_field, with_errors
 from app.http.console.forms import fault_of
 from app.http.console.lists import Listing
 from app.http.console.pages import Answer, Page, Redirect, View, Visit
@@ -11,7 +11,6 @@ from app.http.console.tables import TableQuery
 from loyalty import transactions
 from loyalty.customers.territory import assignments
 from loyalty.errors import Refusal
-from loyalty.organisation import audit
 from loyalty.staff import people
 from loyalty.staff.errors import StaffUnknown
 from loyalty.staff.people import Named
@@ -67,7 +66,7 @@ def _form(rep: Named, others: list[Named]) -> Form:
         f"{ROOT_PATH}/{rep.id}/hand-over",
         (
             Field("to_id", "交给谁", kind="select", options=options, required=True),
-            Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。"),
+            reason_field(),
         ),
         "交接",
         cancel_href=ROOT_PATH,

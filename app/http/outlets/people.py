@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from app.http.console.components import Dialog, Field, Form
+from app.http.console.components import Dialog, Form, reason_field
 from app.http.console.pages import Answer, Redirect, Visit
 from app.http.console.paths import int_id
 from loyalty.customers.care import bindings
 from loyalty.customers.care.outlets import CardBinding, OutletCard
-from loyalty.organisation import audit
 
 
 def path_of(code: str) -> str:
@@ -30,7 +29,7 @@ def restorable_of(people: Sequence[CardBinding]) -> set[int]:
 
 def dialogs_of(card: OutletCard, people: Sequence[CardBinding]) -> tuple[Dialog, ...]:
     """Give the question asked before each change."""
-    reason = Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进处理记录。")
+    reason = reason_field("会写进处理记录。")
     path = f"{path_of(card.code)}/bindings"
     made = []
     restorable = restorable_of(people)

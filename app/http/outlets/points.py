@@ -4,17 +4,18 @@ from datetime import date
 
 from app.http.console import tables, words
 from app.http.console.components import Action, Cell, Column, Empty, Fact, Table
-from app.http.console.lists import note_export
+from app.http.console.lists import may_export, note_export, start_export
 from app.http.console.pages import Download, Visit
 from app.http.console.paths import DayInvalid
 from app.http.console.tables import TableQuery
+from app.rule_books import BY_CODE
 from loyalty import transactions
 from loyalty.clock import SHANGHAI, business_date
 from loyalty.customers.care.outlets import OutletCard
 from loyalty.points.rules import months_after
 from loyalty.points.statements import statements
 from loyalty.points.statements.statements import Account, Entry, Line, Statement
-from loyalty.switches.errors import FeatureOff
+from loyalty.rulebooks.books import BUILT_IN
 
 COLUMNS = (
     Column("at", "时间"),
@@ -59,7 +60,7 @@ async def context_of(visit: Visit, card: OutletCard, path: str) -> dict[str, obj
     steps = [Action("上个月", href=f"{path}?month={before:%Y-%m}", tone="plain")] if before >= LEDGER_FROM else []
     if after <= business_date(visit.at):
         steps.append(Action("下个月", href=f"{path}?month={after:%Y-%m}", tone="plain"))
-    if visit.context.switches.board.is_on("console_export", None, visit.at):
+    if may_export(visit):
         steps.append(Action("下载月账单", href=f"{path}?month={month:%Y-%m}&export=csv", tone="plain"))
     return {
         "month": f"{month:%Y} 年 {month.month} 月",
@@ -96,7 +97,7 @@ def _row(line: Line) -> tuple[Cell, ...]:
     return (
         Cell(f"{entry.at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"),
         Cell(words.ENTRY_KINDS[entry.kind]),
-        Cell(entry.why, note=f"规则 {entry.rule} · 来源 {entry.source_kind} {entry.source_id}"),
+        Cell(entry.why, note=f"{_rule_text(entry.rule)} · {_source_text(entry)}"),
         Cell(f"{entry.points:+,}" if entry.points else "—", note=_owed_text(entry)),
         Cell(f"{entry.pending_change:+,}" if entry.pending_change else "—"),
         Cell(f"{line.balance_after:,}"),
@@ -112,10 +113,7 @@ def _owed_text(entry: Entry) -> str | None:
 
 async def download(visit: Visit, card: OutletCard) -> Download:
     """Give a month's statement as a file, opening and closing included. Raises FeatureOff where exports are off."""
-    board = visit.context.switches
-    if not board.board.is_on("console_export", None, visit.at):
-        raise FeatureOff
-    board.used("console_export", visit.at)
+    start_export(visit)
     month = month_of(visit)
     async with transactions.reader():
         found = await statements.statement(card.id, month)
@@ -146,10 +144,23 @@ def _file_row(line: Line) -> tuple[Cell, ...]:
         str(entry.owed_change),
         str(line.balance_after),
         _lots_text(entry),
-        entry.rule,
-        f"{entry.source_kind} {entry.source_id}",
+        _rule_text(entry.rule),
+        _source_text(entry),
     )
     return tuple(Cell(text) for text in told)
+
+
+def _rule_text(rule: str) -> str:
+    """Name the rule and version that gave a number, as staff know them."""
+    code, _, version = rule.partition(":")
+    title = BY_CODE[code].title if code in BY_CODE else words.SOURCES.get(code, code)
+    if version == BUILT_IN:
+        return f"{title}（内置版）"
+    return f"{title}（版本 {version}）" if version[:1].isdigit() else title
+
+
+def _source_text(entry: Entry) -> str:
+    return f"{words.SOURCES.get(entry.source_kind, entry.source_kind)} {entry.source_id}"
 
 
 def _lots_text(entry: Entry) -> str:

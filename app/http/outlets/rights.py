@@ -1,13 +1,12 @@
 """An outlet's redemptions and entitlements: what became of each, and undoing one that was not used."""
 
-from app.http.console.components import Dialog, Field, Form, Tone
+from app.http.console.components import Dialog, Form, Tone, reason_field
 from app.http.console.pages import Answer, Redirect, Visit
 from app.http.console.paths import int_id
 from app.http.outlets import people
 from loyalty import transactions
 from loyalty.clock import SHANGHAI
 from loyalty.customers.care.outlets import OutletCard
-from loyalty.organisation import audit
 from loyalty.rewards import cancellations
 from loyalty.rewards.entitlements import entitlements
 from loyalty.rewards.results import results
@@ -46,7 +45,7 @@ async def context_of(visit: Visit, card: OutletCard, *, may_change: bool) -> dic
 
 
 def _dialog(card: OutletCard, redemption_id: int, name: str, points: int) -> Dialog:
-    reason = Field("reason", "原因", required=True, length_max=audit.REASON_LENGTH_MAX, hint="会写进操作记录。")
+    reason = reason_field()
     action = f"{people.path_of(card.code)}/redemptions/{redemption_id}/cancel"
     form = Form(action, (reason,), "取消兑换", "danger", id=f"cancel-form-{redemption_id}")
     sentence = f"{points:,} 分退回原来的有效期，这份奖品回到商城。"

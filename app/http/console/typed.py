@@ -1,4 +1,4 @@
-"""What marketing's forms bring as text, read into what verbs take; faults name the field."""
+"""What forms bring as text, read into what verbs take, and written back; faults name the field."""
 
 import re
 from datetime import datetime
@@ -9,6 +9,7 @@ from loyalty.clock import SHANGHAI
 from loyalty.errors import Invalid
 
 NUMBER_DIGITS_MAX = 11
+VERSION_DIGITS_MAX = 9
 YUAN = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,2})?", re.ASCII)
 """As people write it. What else Decimal reads, such as 1e999999, is no amount, and calculating with it overflows."""
 
@@ -51,9 +52,19 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def local(at: datetime) -> str:
-    """Write an instant as a field of date and time holds it."""
-    return f"{at.astimezone(SHANGHAI):%Y-%m-%dT%H:%M}"
+def version(text: str) -> int:
+    """Read the version of a row that a form was filled from; -1, which no row has, for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS_MAX else -1
+
+
+def percent(bps: int) -> str:
+    """Write a share in percent: 12.5."""
+    return f"{Decimal(bps) / 100:f}".rstrip("0").rstrip(".") if bps % 100 else str(bps // 100)
+
+
+def local(at: datetime | None) -> str:
+    """Write an instant as a field of date and time holds it; nothing for none."""
+    return "" if at is None else f"{at.astimezone(SHANGHAI):%Y-%m-%dT%H:%M}"
 
 
 def shown(at: datetime) -> str:
