@@ -33,10 +33,10 @@ lint: $(VENV)/.installed-dev ## ruff, mypy and the import contracts
 bench: $(VENV)/.installed-dev ## measure against a bare handler in one run; needs a C compiler
 	@$(BIN)/python -m benchmarks.bench
 
-bench-scale: $(VENV)/.installed-dev ## the million-row figures; needs a C compiler, 25 GB of disk and half an hour
+bench-scale: $(VENV)/.installed-dev ## the million-row figures; needs a C compiler, 29 GB of disk and half an hour
 	@$(BIN)/python -m benchmarks.scale
 
-soak: $(VENV)/.installed-dev ## sixty kills under load, then the tests on PostgreSQL 16
+soak: $(VENV)/.installed-dev ## kills under load, a million steps of the ledger, the tests on PostgreSQL 16; two hours
 	@$(BIN)/python -m benchmarks.soak
 
 migration: $(VENV)/.installed-dev ## write the models' changes as a migration: make migration NAME=why
