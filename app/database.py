@@ -19,6 +19,7 @@ MODELS = (
     "loyalty.organisation.models",
     "loyalty.staff.models",
     "loyalty.customers.models",
+    "loyalty.catalogue.models",
     "loyalty.switches.models",
     "loyalty.rulebooks.models",
     "loyalty.campaigns.models",

@@ -16,6 +16,7 @@ from app.settings import Settings
 from games.base import Play, Played
 from games.registry import GAMES
 from loyalty.batches import Batcher
+from loyalty.catalogue.shelves import PageRequest, Shelves, ShownPage
 from loyalty.customers.personal import DataKeys
 from loyalty.rewards import redemptions
 from loyalty.rewards.redemptions import Redeemed, Redemption
@@ -41,6 +42,7 @@ class Resources:
     plays: dict[str, Batcher[Play, Played]]
     homes: Batcher[HomeRequest, Home]
     redemptions: Batcher[Redemption, Redeemed]
+    shelves: Batcher[PageRequest, ShownPage]
 
 
 @asynccontextmanager
@@ -70,11 +72,13 @@ async def opened(
         plays = {game.code: Batcher(game.play) for game in GAMES}
         homes = Batcher(read_homes)
         redeeming = Batcher(redemptions.redeem)
+        shelves = Batcher(Shelves().pages)
         stack.push_async_callback(homes.close)
+        stack.push_async_callback(shelves.close)
         stack.push_async_callback(redeeming.close)
         for batcher in plays.values():
             stack.push_async_callback(batcher.close)
-        yield Resources(settings, redis, wechat, DataKeys(settings.data_keys), plays, homes, redeeming)
+        yield Resources(settings, redis, wechat, DataKeys(settings.data_keys), plays, homes, redeeming, shelves)
 
 
 def open_redis(settings: Settings) -> Redis:

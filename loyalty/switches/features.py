@@ -17,6 +17,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("binding_offers", "手机号匹配门店", "未绑定的店主看到和自己手机号一致的门店。"),
     Feature("points_entries", "积分明细", "小程序里的积分明细页。"),
     Feature("rewards", "积分兑换", "小程序里的兑换商城；关闭时已经兑到的权益还能用。"),
+    Feature("ordering", "自助订货", "小程序里的商品和收藏。"),
     Feature("console_export", "后台导出", "后台列表的导出按钮；只能对所有人打开或关闭。"),
 )
 

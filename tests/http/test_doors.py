@@ -45,6 +45,9 @@ SCOPES: dict[Route, str] = {
     ("PUT", "/systems/v1/assignments"): "assignments",
     ("PUT", "/systems/v1/classes"): "classes",
     ("PUT", "/systems/v1/tags"): "tags",
+    ("PUT", "/systems/v1/products"): "products",
+    ("PUT", "/systems/v1/prices"): "prices",
+    ("PUT", "/systems/v1/assortments"): "assortments",
     ("POST", "/systems/v1/binding-codes"): "bindings",
     ("GET", "/systems/v1/feeds/{feed}"): "feeds",
 }

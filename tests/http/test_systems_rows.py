@@ -13,7 +13,7 @@ from loyalty.organisation import rules
 from tests.conftest import House, command
 from tests.http.conftest import Callers, Database, refused
 
-CALLS = ("plants", "staff", "assignments", "classes", "tags")
+CALLS = ("plants", "staff", "assignments", "classes", "tags", "products", "prices", "assortments")
 
 
 @dataclass(frozen=True)

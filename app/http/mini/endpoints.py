@@ -3,9 +3,10 @@
 from app.http.doors import MemberDoor, OptionalMemberDoor, PublicDoor
 from app.http.endpoints import Endpoint, Group
 from app.http.limits import Limit
-from app.http.mini import bindings, games, homes, points, rewards, sessions
+from app.http.mini import bindings, games, homes, points, products, rewards, sessions
 from app.http.mini.paging import PageQuery
 from games.registry import GAMES
+from loyalty.catalogue.errors import FavouritesFull, ProductUnknown
 from loyalty.customers.errors import (
     AlreadyBound,
     BindingCodeExpired,
@@ -167,6 +168,33 @@ MEMBERS = Group(
         ),
         Endpoint("GET", "/games", "可以参加的活动", games.list_games, games.GamesView, refusals=(Overloaded,)),
         *(endpoint for game in GAMES for endpoint in games.endpoints_of(game)),
+        Endpoint(
+            "GET",
+            "/products",
+            "可以订的商品",
+            products.list_products,
+            products.Products,
+            query=products.ProductsQuery,
+            refusals=(BindingRequired, FeatureOff, Overloaded),
+        ),
+        Endpoint(
+            "PUT",
+            "/products/{id}/favourite",
+            "收藏商品",
+            products.put_favourite,
+            None,
+            statuses=(204,),
+            refusals=(BindingRequired, FeatureOff, ProductUnknown, FavouritesFull, Overloaded),
+        ),
+        Endpoint(
+            "DELETE",
+            "/products/{id}/favourite",
+            "取消收藏",
+            products.remove_favourite,
+            None,
+            statuses=(204,),
+            refusals=(BindingRequired, ProductUnknown),
+        ),
         Endpoint("GET", "/points", "门店积分", points.read_points, points.PointsView, refusals=(BindingRequired,)),
         Endpoint(
             "GET",

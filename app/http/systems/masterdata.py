@@ -11,6 +11,10 @@ from app.http import payloads
 from app.http.endpoints import Call, Endpoint
 from app.http.errors import JsonInvalid, WrongType
 from app.http.limits import Limit
+from loyalty.catalogue.masterdata import assortment_rows, price_rows, product_rows
+from loyalty.catalogue.masterdata.assortment_rows import AssortmentRow
+from loyalty.catalogue.masterdata.price_rows import PriceRow
+from loyalty.catalogue.masterdata.product_rows import ProductRow
 from loyalty.customers import outlets
 from loyalty.customers.outlet_rows import OutletRow
 from loyalty.customers.territory import assignment_rows, class_rows, staff_rows, tag_rows
@@ -42,6 +46,9 @@ _PLANT = _sent("PlantRow", code="P01", name="一厂", offices=[{"code": "O01", "
 _STAFF = _sent("StaffRow", code="s0012", name="李强", role="rep", plant_code="P01", office_code="O01")
 _ASSIGNMENT = _sent("AssignmentRow", outlet_code="620001", staff_code="s0012")
 _CLASS = _sent("ClassRow", outlet_code="620001", value_class="A", as_of="2026-11-04T02:00:00Z")
+_PRODUCT = _sent("ProductRow", code="SP500", name="气泡水 原味", category="气泡水", units_per_case=24)
+_PRICE = _sent("PriceRow", price_list="P01-A", product_code="SP500", price_fen=4800, from_on="2026-11-01")
+_ASSORTMENT = _sent("AssortmentRow", code="P01", plant_code="P01", products=[{"product_code": "SP500"}])
 _TAG = _sent("TagRow", outlet_code="620001", tags=["近学校"])
 
 
@@ -79,6 +86,24 @@ class TagRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tags to put, each row a TagRow; a row that does not fit is answered in ``rejected``."""
 
     tags: Annotated[list[Annotated[msgspec.Raw, _TAG[0]]], _TAG[1]]
+
+
+class ProductRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Products to put, each row a ProductRow; a row that does not fit is answered in ``rejected``."""
+
+    products: Annotated[list[Annotated[msgspec.Raw, _PRODUCT[0]]], _PRODUCT[1]]
+
+
+class PriceRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Prices to put, each row a PriceRow; a row that does not fit is answered in ``rejected``."""
+
+    prices: Annotated[list[Annotated[msgspec.Raw, _PRICE[0]]], _PRICE[1]]
+
+
+class AssortmentRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Assortments to put, each row an AssortmentRow; a row that does not fit is answered in ``rejected``."""
+
+    assortments: Annotated[list[Annotated[msgspec.Raw, _ASSORTMENT[0]]], _ASSORTMENT[1]]
 
 
 def _read(
@@ -145,11 +170,27 @@ async def _put_outlets(rows: Sequence[tuple[int, OutletRow]], call: Call) -> App
     return await outlets.put(rows, f"system:{call.principal.name}", call.at, call.resources.data_keys)
 
 
+async def _put_products(rows: Sequence[tuple[int, ProductRow]], call: Call) -> Applied:
+    return await product_rows.put(rows, call.at)
+
+
+def _by_source(
+    put: Callable[[Sequence[tuple[int, Row]], str, datetime], Awaitable[Applied]],
+) -> Callable[[Sequence[tuple[int, Row]], Call], Awaitable[Applied]]:
+    async def put_by_source(rows: Sequence[tuple[int, Row]], call: Call) -> Applied:
+        return await put(rows, f"system:{call.principal.name}", call.at)
+
+    return put_by_source
+
+
 MASTER_DATA: tuple[Endpoint, ...] = (
     _put("outlets", "门店主数据", OutletRows, OutletRow, _put_outlets),
     _put("plants", "工厂、营业所和线路", PlantRows, PlantRow, _by_system(plant_rows.put)),
     _put("staff", "业务员和业务主管", StaffRows, StaffRow, _by_system(staff_rows.put)),
     _put("assignments", "门店由谁负责", AssignmentRows, AssignmentRow, _by_system(assignment_rows.put)),
     _put("classes", "门店的价值等级", ClassRows, ClassRow, _by_system(class_rows.put)),
+    _put("products", "商品", ProductRows, ProductRow, _put_products),
+    _put("prices", "价目表里的价格和特价", PriceRows, PriceRow, _by_source(price_rows.put)),
+    _put("assortments", "门店可以订的商品", AssortmentRows, AssortmentRow, _by_source(assortment_rows.put)),
     _put("tags", "门店的标签", TagRows, TagRow, _by_system(tag_rows.put)),
 )
