@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import httpx
 
-from app import database, demo_rewards, demo_rows, house, settings
+from app import database, demo_catalogue, demo_rewards, demo_rows, house, settings
 from app.demo_accounts import ACCOUNTS, PASSWORD
 from app.demo_rows import Shop
 from app.settings import Settings
@@ -50,6 +50,7 @@ async def load(config: Settings, at: datetime) -> str:
     async with httpx.AsyncClient(base_url=config.wechat_base_url, timeout=5) as sandbox:
         afang = await _afang(sandbox, at, data_keys)
         guest = (await sandbox.post("/sandbox/members", json={"phone": demo_rows.LAOWANG_PHONE})).raise_for_status()
+    await demo_catalogue.load(at)
     await demo_rewards.load(await _live(at, data_keys), at, BY)
     await counts.count_places(at)
     code = await binding_codes.issue("SH0002", None, "card", "demo", at)

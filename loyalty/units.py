@@ -14,3 +14,8 @@ def share_rounded_half_up(total: int, numerator: int, denominator: int) -> int:
 def times_bps_rounded_down(total: int, bps: int) -> int:
     """Give ``total`` times hundredths of a percent, of numbers that are not negative, what is left over dropped."""
     return total * bps // 10_000
+
+
+def yuan(fen: int) -> str:
+    """Write an amount as people do: 12 or 12.50."""
+    return str(fen // 100) if fen % 100 == 0 else f"{fen // 100}.{fen % 100:02d}"

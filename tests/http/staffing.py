@@ -13,6 +13,8 @@ from app import database
 from loyalty import clock, transactions
 from loyalty.campaigns import campaigns
 from loyalty.campaigns.campaigns import CampaignPlan
+from loyalty.catalogue.masterdata import product_rows
+from loyalty.catalogue.masterdata.product_rows import ProductRow
 from loyalty.customers import outlets
 from loyalty.customers.outlet_rows import OutletRow
 from loyalty.customers.personal import DataKeys
@@ -96,6 +98,8 @@ async def staff(data_keys: DataKeys) -> Staffing:
         OutletRow(code="FOREIGN1", name="外厂便利店", plant_code="FOREIGN"),
     ]
     await outlets.put(list(enumerate(rows)), "tests", at, data_keys)
+    # Where a page's address takes a code, an outlet's or a product's, this one is both.
+    await product_rows.put([(0, ProductRow(code="OWN1", name="测试汽水", category="汽水", units_per_case=24))], at)
     async with transactions.begin():
         root_id = await places.ensure_root(at)
         nodes = {node.code: node.id for node in await Node.filter(code__in=["OWN", "FOREIGN", "OFF"])}

@@ -68,7 +68,7 @@ def foreign(path: str, staffing: Staffing) -> str | None:
         "/ops/adjustments": staffing.foreign_adjustment,
         "/admin/organisation": staffing.foreign_plant,
     }
-    if "{code}" in path:
+    if "{code}" in path and not path.startswith("/ops/products"):
         return path.replace("{code}", "FOREIGN1").replace("{id}", "1")
     number = next((str(one) for prefix, one in ids.items() if path.startswith(prefix)), None)
     return None if "{id}" not in path or number is None else path.replace("{id}", number).replace("{grant_id}", "1")

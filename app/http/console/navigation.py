@@ -22,6 +22,7 @@ class Entry:
 
 
 ADJUSTING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer", "checker")
+SELLING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer")
 MARKETING: tuple[Role, ...] = ("admin", "marketer")
 
 ENTRIES: tuple[Entry, ...] = (
@@ -29,6 +30,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("客户", "门店", "/outlets", "shop"),
     Entry("客户", "业务员", "/ops/reps", "truck", ("admin", "plant_lead", "supervisor")),
     Entry("客户", "积分调整", "/ops/adjustments", "check", ADJUSTING),
+    Entry("订货", "商品和价格", "/ops/products", "box", SELLING),
     Entry("市场", "兑换奖品", "/marketing/rewards", "gift", MARKETING, whole=True),
     Entry("市场", "活动预算", "/marketing/campaigns", "flag", MARKETING, whole=True),
     Entry("市场", "积分规则", "/marketing/rules", "star", MARKETING, whole=True),

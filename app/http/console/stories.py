@@ -8,7 +8,7 @@ from app.http.console.components import Moment, Tone
 from loyalty.clock import SHANGHAI
 from loyalty.organisation.audit import KeptEntry
 from loyalty.rewards.types import registry
-from loyalty.rewards.types.base import yuan
+from loyalty.units import yuan
 
 TONES: dict[str, Tone] = {
     "login.refused": "warn",

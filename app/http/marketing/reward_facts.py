@@ -7,8 +7,8 @@ from loyalty.campaigns.campaigns import Campaign
 from loyalty.rewards.results.results import Result
 from loyalty.rewards.rules import Reward, State
 from loyalty.rewards.types import registry
-from loyalty.rewards.types.base import yuan
 from loyalty.staff.rules import Role
+from loyalty.units import yuan
 
 ROOT_PATH = "/marketing/rewards"
 CRUMBS = (("兑换奖品", ROOT_PATH),)

@@ -15,7 +15,8 @@ from loyalty.rewards.catalogue import RewardPlan
 from loyalty.rewards.errors import RewardInvalid
 from loyalty.rewards.rules import Reward
 from loyalty.rewards.types import registry
-from loyalty.rewards.types.base import RewardType, yuan
+from loyalty.rewards.types.base import RewardType
+from loyalty.units import yuan
 
 NEW_DAYS = 90
 DAYS_VALID = 30

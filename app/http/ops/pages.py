@@ -1,6 +1,6 @@
 """The pages of /ops: one literal list."""
 
 from app.http.console.pages import Area
-from app.http.ops import adjustments, reps
+from app.http.ops import adjustments, products, reps
 
-OPS = Area("ops", "/ops", (*reps.PAGES, *adjustments.PAGES))
+OPS = Area("ops", "/ops", (*reps.PAGES, *adjustments.PAGES, *products.PAGES))

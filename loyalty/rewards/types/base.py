@@ -20,8 +20,3 @@ class RewardType(msgspec.Struct, Generic[Terms], frozen=True):
     """Field of the terms → what staff call it, with its unit."""
     is_entitlement: bool = True
     """Whether it is held until it is used; points are paid at once."""
-
-
-def yuan(fen: int) -> str:
-    """Write an amount as people do: 12 or 12.50."""
-    return str(fen // 100) if fen % 100 == 0 else f"{fen // 100}.{fen % 100:02d}"

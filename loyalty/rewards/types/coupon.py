@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from loyalty.rewards.types.base import RewardType, yuan
+from loyalty.rewards.types.base import RewardType
+from loyalty.units import yuan
 
 
 class CouponTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
