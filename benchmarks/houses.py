@@ -222,6 +222,15 @@ class House:
             ]
         )
 
+    def products(self, members: Sequence[int]) -> Path:
+        """Write a look at the first page of what the outlet is offered, for each member."""
+        return self.machine.requests(
+            [
+                b"GET /mp/v1/products HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %b\r\n\r\n" % self._token(number)
+                for number in members
+            ]
+        )
+
     def homes(self, members: Sequence[int]) -> Path:
         """Write a look at home for each member."""
         return self.machine.requests(

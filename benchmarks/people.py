@@ -48,5 +48,29 @@ PEOPLE = (
     INSERT INTO staff_sessions (token_hash, staff_id, created_at, seen_at, expires_at, address, device)
     SELECT sha256('{staff_token}'), id, now(), now(), now() + interval '12 hours', '127.0.0.1', 'bench' FROM hired
     """,
+    """
+    WITH made AS (
+        INSERT INTO products (code, name, name_initials, brand, flavour, pack, category, units_per_case, barcode,
+                              created_at, updated_at)
+        SELECT 'S' || n, '清泉气泡水 口味' || n, 'qqqpskw' || n, '清泉', '口味' || n, '480ml×15', '品类' || n % 20, 15,
+               (6900000000000 + n)::text, now(), now()
+          FROM generate_series(1, 3000) n
+        RETURNING id
+    ), listed AS (
+        INSERT INTO price_lists (code, plant_id, created_at)
+        SELECT 'P', id, now() FROM organisation_nodes WHERE code = 'P' RETURNING id
+    ), offered AS (
+        INSERT INTO assortments (code, plant_id, created_at)
+        SELECT 'P', id, now() FROM organisation_nodes WHERE code = 'P' RETURNING id
+    ), priced AS (
+        INSERT INTO prices (price_list_id, product_id, price_fen, from_on)
+        SELECT l.id, m.id, 4800, '2020-01-01' FROM listed l, made m
+    )
+    INSERT INTO assortment_products (assortment_id, product_id, place)
+    SELECT o.id, m.id, row_number() OVER (ORDER BY m.id) FROM offered o, made m
+    """,
 )
-"""Statements that make an empty database one with so many members, each the owner of an outlet of the same number."""
+"""Statements that make an empty database one with so many members, each the owner of an outlet of the same number.
+
+All outlets are of one plant, which offers 3,000 products.
+"""

@@ -23,6 +23,7 @@ from app.http.errors import TooManyRequests
 
 SHARE_EVERY_SECONDS = 0.2
 BUCKETS_MAX = 200_000
+FORGOTTEN_AT_ONCE = 2
 SHARED_FROM = 8
 SHARED_MAX = 10_000
 """Buckets shared in one pipeline; the rest waits for the next."""
@@ -44,11 +45,13 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class _Bucket:
-    __slots__ = ("filled_at", "known", "level", "taken", "unshared", "window")
+    __slots__ = ("filled_at", "known", "level", "taken", "unshared", "until", "window")
 
     def __init__(self, level: float, filled_at: float, window: int) -> None:
         self.level = level
         self.filled_at = filled_at
+        self.until = filled_at
+        """When it is full again and its window is over, so that a new one is as good."""
         self.open_window(window)
 
     def open_window(self, window: int) -> None:
@@ -69,6 +72,11 @@ class Limits:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._touched: dict[str, Limit] = {}
 
+    @property
+    def kept(self) -> int:
+        """Tell how many buckets are kept."""
+        return len(self._buckets)
+
     def take(self, limit: Limit, caller: str) -> Left:
         """Take one call. Raises TooManyRequests with the seconds to wait when the bucket is empty."""
         now = self._clock()
@@ -80,6 +88,7 @@ class Limits:
         if bucket.level < 1:
             raise TooManyRequests(retry_after_seconds=max(1, math.ceil((1 - bucket.level) / per_second)))
         bucket.level -= 1
+        bucket.until = max(now + (limit.burst - bucket.level) / per_second, (bucket.window + 1) * limit.window_seconds)
         bucket.taken += 1
         bucket.unshared += 1
         if bucket.taken * SHARED_FROM >= limit.burst:
@@ -90,6 +99,7 @@ class Limits:
         window = int(now // limit.window_seconds)
         bucket = self._buckets.get(key)
         if bucket is None:
+            self._forget(now)
             if len(self._buckets) >= BUCKETS_MAX:
                 # The one longest unused is the fullest: forgetting it gives away the least.
                 self._buckets.popitem(last=False)
@@ -99,6 +109,14 @@ class Limits:
             if bucket.window != window:
                 bucket.open_window(window)
         return bucket
+
+    def _forget(self, now: float) -> None:
+        """Let a few go that are as good as new, the one longest unused first: they come slower than they go."""
+        for _ in range(FORGOTTEN_AT_ONCE):
+            oldest = next(iter(self._buckets.values()), None)
+            if oldest is None or oldest.until > now:
+                return
+            self._buckets.popitem(last=False)
 
     async def share(self) -> None:
         """Tell the others what was taken here since the last time, and take what they took. Raises RedisError."""
@@ -132,11 +150,13 @@ class Limits:
 
 def _charge(bucket: _Bucket, limit: Limit, total: int, taken: int) -> None:
     """Take from a bucket what the other workers took since we last looked."""
+    before = bucket.level
     if bucket.known is None:
         # How long ago they took it is not known, and it has been filling up since: nobody is refused for that.
         bucket.level = max(0.0, bucket.level - (total - taken))
     else:
         bucket.level = max(-limit.burst, bucket.level - (total - taken - bucket.known))
+    bucket.until += (before - bucket.level) * limit.window_seconds / limit.burst
     bucket.known = total
 
 

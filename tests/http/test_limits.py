@@ -51,6 +51,26 @@ def test_a_bucket_empties_and_fills_up_again() -> None:
     assert taken(limits, "a", 9) == 4
 
 
+def test_buckets_that_are_as_good_as_new_are_forgotten() -> None:
+    clock = Clock()
+    limits = Limits(None, clock)
+    for number in range(100):
+        taken(limits, f"once-{number}", 1)
+    clock.now += 30
+    assert taken(limits, "busy", 4) == 4
+    assert limits.kept == 101
+    # Their window is over; who has taken four half a minute ago is not full again.
+    clock.now += 31
+    for number in range(60):
+        taken(limits, f"later-{number}", 1)
+    assert limits.kept == 61
+    assert taken(limits, "busy", 9) == 2
+    clock.now += 3600
+    for number in range(60):
+        taken(limits, f"last-{number}", 1)
+    assert limits.kept == 60
+
+
 def test_callers_and_limits_do_not_share_a_bucket() -> None:
     limits = Limits(None, Clock())
     assert taken(limits, "a", 5) == 4
