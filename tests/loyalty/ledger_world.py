@@ -73,15 +73,18 @@ def expected(model: Model, call: Call) -> list[object]:
 def explained(model: Model, calls: Sequence[Call], answers: Sequence[list[object]], real: "Stored") -> Model | None:
     """Give the model as some order of the calls leaves it that gave these answers and this state; None if none did.
 
-    A sweep takes the lots that were due when it began, outlet by outlet; of lots that others make meanwhile it may take
-    some and leave the rest to the next one. So it counts as one part for each outlet.
+    A sweep takes the lots that were due when it began, outlet by outlet; of lots that others make or fill meanwhile it
+    may take some and leave the rest to the next one. So it counts as one part for each outlet, and of lots that were
+    empty it takes those that it says it took: the ledger may have no row for one of them, as when a call has given
+    and taken the same points.
     """
     parts: list[tuple[int, Call | Sweep]] = []
     for number, call in enumerate(calls):
         if call.verb == "expire":
             if answers[number] != [sum(real.swept.values()) - sum(model.swept.values())]:
                 return None
-            lots = model.due(call.before) | {lot for lot, gone in real.swept.items() if gone != model.swept.get(lot, 0)}
+            lots = {lot for lot in model.due(call.before) if model.lots[lot]}
+            lots |= {lot for lot, gone in real.swept.items() if gone != model.swept.get(lot, 0)}
             parts += [
                 (number, [lot for lot in lots if lot[0] == outlet]) for outlet in sorted({outlet for outlet, _ in lots})
             ]

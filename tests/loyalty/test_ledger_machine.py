@@ -181,13 +181,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def _together(self, kinds: list[tuple[str, list[Wish]]]) -> None:
         """Run verbs at once, and find an order that explains their answers and what they left."""
         calls: list[Call] = []
-        before = self._entered(self.earned, "pending", "accrual"), self._entered(self.spent, "redemption")
         for verb, wishes in kinds:
             if verb != "expire" or all(call.verb != "expire" for call in calls):
                 several = len(wishes) > 1
                 # A call first looks for what it settles, then waits for locks: a document that another call makes
                 # meanwhile is not there for it, though items beside it see the other call's work.
-                known = before if several else None
+                known = self._settled_by(verb) if several else None
                 # So it is with an account that is only being made.
                 strangers = verb == "redeem" and several and len(self.stored.accounts) < len(SHOPS)
                 calls.append(self._call(verb, wishes[:1] if strangers else wishes, known))
@@ -198,6 +197,11 @@ class LedgerMachine(RuleBasedStateMachine):
             self.model = after
         LedgerMachine.met += 1
         self._count()
+
+    def _settled_by(self, verb: str) -> Known:
+        """Give what a verb would find now; what was paid at once may still be promised by another call."""
+        earned = self._entered(self.earned, *(("pending", "accrual") if verb == "reverse" else ("pending",)))
+        return earned, self._entered(self.spent, "redemption")
 
     def _entered(self, documents: list[Source], *kinds: str) -> list[Source]:
         """Give the documents that have an entry of some kind; one that was refused has none."""
