@@ -24,6 +24,8 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("/outlets/SH0002/entitlements", "operator", "console-outlet-entitlements"),
     ("/ops/adjustments", "checker", "ops-adjustments"),
     ("/ops/adjustments/new?outlet=SH0001", "operator", "ops-adjustment-new"),
+    ("/ops/products", "operator", "ops-products"),
+    ("/ops/products/QP03", "operator", "ops-product"),
     ("/marketing/rewards", "marketer", "marketing-rewards"),
     ("/marketing/rewards/{reward}", "marketer", "marketing-reward"),
     ("/marketing/rewards/new?type=gift", "marketer", "marketing-reward-new"),
