@@ -25,6 +25,7 @@ MODELS = (
     "loyalty.campaigns.models",
     "loyalty.points.models",
     "loyalty.rewards.models",
+    "loyalty.ordering.models",
     "loyalty.notices.models",
     "loyalty.engagement.models",
     "games.checkin.models",

@@ -18,6 +18,8 @@ from games.registry import GAMES
 from loyalty.batches import Batcher
 from loyalty.catalogue.shelves import PageRequest, Shelves, ShownPage
 from loyalty.customers.personal import DataKeys
+from loyalty.ordering import quotes
+from loyalty.ordering.quotes import Quoted, QuoteRequest
 from loyalty.rewards import redemptions
 from loyalty.rewards.redemptions import Redeemed, Redemption
 from wechat.client import AsyncWeChatClient
@@ -43,6 +45,7 @@ class Resources:
     homes: Batcher[HomeRequest, Home]
     redemptions: Batcher[Redemption, Redeemed]
     shelves: Batcher[PageRequest, ShownPage]
+    quotes: Batcher[QuoteRequest, Quoted]
 
 
 @asynccontextmanager
@@ -73,12 +76,16 @@ async def opened(
         homes = Batcher(read_homes)
         redeeming = Batcher(redemptions.redeem)
         shelves = Batcher(Shelves().pages)
+        quoting = Batcher(quotes.quote)
         stack.push_async_callback(homes.close)
         stack.push_async_callback(shelves.close)
+        stack.push_async_callback(quoting.close)
         stack.push_async_callback(redeeming.close)
         for batcher in plays.values():
             stack.push_async_callback(batcher.close)
-        yield Resources(settings, redis, wechat, DataKeys(settings.data_keys), plays, homes, redeeming, shelves)
+        yield Resources(
+            settings, redis, wechat, DataKeys(settings.data_keys), plays, homes, redeeming, shelves, quoting
+        )
 
 
 def open_redis(settings: Settings) -> Redis:

@@ -102,8 +102,9 @@ class Bench:
         redemptions = self.house.redemptions(ours, f"redeem{number}")
         self.measure("redemption", one, redemptions, "201", self.house)
         self.measure("products", one, self.house.products(ours), "200", self.house)
+        self.measure("quote", one, self.house.quotes(ours, f"quote{number}"), "201", self.house)
         after = self.bare(bare)
-        for name in ("checkin", "repeat", "home", "redemption", "products"):
+        for name in ("checkin", "repeat", "home", "redemption", "products", "quote"):
             series = self.series[name]
             series.ratios.append(series.rates[-1] / ((before + after) / 2))
         others = self.members(self.house, REQUESTS)
@@ -158,6 +159,7 @@ def _show(bench: Bench, batch_items: float, memory: tuple[float, float]) -> None
         ("home", 0.20, 0.30, "of bare"),
         ("redemption", 0.20, None, "of bare"),
         ("products", 0.20, None, "of bare"),
+        ("quote", 0.15, None, "of bare"),
         ("slow_disk", 0.50, None, "of the fast disk"),
         ("two_workers", 0.90, None, "of one worker"),
     )

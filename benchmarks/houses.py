@@ -32,6 +32,7 @@ LOAD_SECONDS_MAX = 300.0
 CONNECTIONS = 64
 BARE = "benchmarks.bare"
 SLOW_DISK_US = 1_000
+QUOTE_LINES = 20
 STAFF_TOKEN = "a-staff-member-of-the-bench-alone"  # noqa: S105 - opens a throw-away house
 
 
@@ -227,6 +228,19 @@ class House:
         return self.machine.requests(
             [
                 b"GET /mp/v1/products HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer %b\r\n\r\n" % self._token(number)
+                for number in members
+            ]
+        )
+
+    def quotes(self, members: Sequence[int], name: str) -> Path:
+        """Write a wish for a quote of QUOTE_LINES lines for each member, each with a key of its own."""
+        lines = [{"product_id": str(number), "cases": 2} for number in range(1, QUOTE_LINES + 1)]
+        body = msgspec.json.encode({"lines": lines})
+        return self.machine.requests(
+            [
+                b"POST /mp/v1/quotes HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\nAuthorization: Bearer %b\r\nIdempotency-Key: %b-%08d\r\n\r\n%b"
+                % (len(body), self._token(number), name.encode(), number, body)
                 for number in members
             ]
         )

@@ -48,10 +48,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "counts": every("tasks.count_places", 300),
     "expiry": every("tasks.expire_points", 600),
     "lapses": every("tasks.lapse_entitlements", 60),
+    "quotes": every("tasks.forget_quotes", 3_600),
     "budgets": every("tasks.watch_budgets", 60),
 }
 
-celery = Celery("leketong", include=["tasks.upkeep", "tasks.points", "tasks.reactions"])
+celery = Celery("leketong", include=["tasks.upkeep", "tasks.points", "tasks.ordering", "tasks.reactions"])
 celery.conf.update(
     broker_url=broker_url(settings.from_environment(house.environment(os.environ)).redis_url),
     broker_connection_retry_on_startup=True,

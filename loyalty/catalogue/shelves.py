@@ -14,6 +14,7 @@ import msgspec
 
 from loyalty import transactions
 from loyalty.catalogue import queries, rules
+from loyalty.catalogue.queries import AskedValues
 from loyalty.catalogue.rules import Item, Product, Search
 from loyalty.clock import business_date
 from loyalty.customers import standings
@@ -51,6 +52,42 @@ class ShownPage(msgspec.Struct, frozen=True):
     favourite_ids: frozenset[int]
     categories: tuple[str, ...]
     next_after: int | None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A product that an outlet wants on a business date."""
+
+    outlet_id: int
+    product_id: int
+    on: date
+
+
+async def offered(many: Sequence[Asked]) -> list[Item | None]:
+    """Give products as outlets are offered them, read anew; None for what is not offered. Two statements.
+
+    Needs a reader or a transaction.
+    """
+    rows = await queries.shelves_of({one.outlet_id for one in many}) if many else []
+    of = {row["outlet_id"]: (row["assortment_id"], row["price_list_id"]) for row in rows}
+    asked = [
+        AskedValues(n, assortment_id, price_list_id, one.product_id, one.on)
+        for n, one in enumerate(many)
+        for assortment_id, price_list_id in [of[one.outlet_id]]
+        if assortment_id is not None and price_list_id is not None
+    ]
+    items: list[Item | None] = [None] * len(many)
+    for row in await queries.offered(asked) if asked else ():
+        items[row["n"]] = _item(row, product_of(row))
+    return items
+
+
+def product_of(row: asyncpg.Record) -> Product:
+    """Give a product from a row with its columns."""
+    return Product(*(row[name] for name in Product.__struct_fields__))
+
+
+def _item(row: asyncpg.Record, product: Product) -> Item:
+    return Item(product, row["place"], row["must_have"], row["regular_price_fen"], row["deal_price_fen"])
 
 
 EMPTY = Shelf((), ())
@@ -103,18 +140,10 @@ class Shelves:
     def _made(self, rows: Sequence[asyncpg.Record]) -> Shelf:
         items = []
         for row in rows:
-            product = Product(*(row[name] for name in Product.__struct_fields__))
+            product = product_of(row)
             if self._products.get(product.id) != product:
                 self._products[product.id] = product
-            items.append(
-                Item(
-                    self._products[product.id],
-                    row["place"],
-                    row["must_have"],
-                    row["regular_price_fen"],
-                    row["deal_price_fen"],
-                )
-            )
+            items.append(_item(row, self._products[product.id]))
         return Shelf(tuple(items), tuple(dict.fromkeys(item.product.category for item in items)))
 
     def _keep(self, key: _Key, version: int, shelf: Shelf) -> None:

@@ -93,6 +93,13 @@ FIELDS = {
     "product_name": "产品",
     "price_fen": "每箱",
     "cases_max": "最多箱数",
+    "cut_off_hour": "截单时间",
+    "days_ahead": "最远提前几天",
+    "quote_minutes": "报价保留几分钟",
+    "cash_minimum_fen": "货到付款起订",
+    "cash_maximum_fen": "货到付款最多",
+    "account_minimum_fen": "账期起订",
+    "account_maximum_fen": "账期最多",
     "once_points_max": "一次最多",
     "day_points_max": "一天最多",
 }

@@ -9,10 +9,12 @@ import msgspec
 
 from app.http.console import typed, words
 from app.http.console.components import Field
+from app.http.console.typed import TypedInvalid
 from loyalty.points.rules import AdjustmentLimits, RoleLimit
 from loyalty.rulebooks.books import RuleBook
 from loyalty.rulebooks.errors import RuleInvalid
 from loyalty.staff.rules import Role
+from loyalty.units import yuan
 
 CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
     "kind": (("rolling", "从得到那天起算"), ("fixed", "固定日历日")),
@@ -71,6 +73,8 @@ def text_of(name: str, value: Any) -> str:
         return ""
     if name.endswith("_bps"):
         return typed.percent(value)
+    if name.endswith("_fen"):
+        return yuan(value)
     if isinstance(value, dict):
         return "\n".join(f"{key}={one}" for key, one in value.items())
     if isinstance(value, tuple | list):
@@ -121,11 +125,10 @@ def _value(book: RuleBook[Any], name: str, text: str) -> Any:
     if isinstance(sample, tuple):
         parts = [part for part in re.split(r"[,，、\s]+", text) if part]
         return parts if name == "dates" else [_number(name, part) for part in parts]
-    if name.endswith("_bps"):
-        return _bps(name, text)
     if not text and name.endswith("_max"):
         return None
-    return _number(name, text)
+    readers = {"_bps": _bps, "_fen": _fen}
+    return next((read for suffix, read in readers.items() if name.endswith(suffix)), _number)(name, text)
 
 
 def _number(name: str, text: str) -> int:
@@ -138,6 +141,13 @@ def _bps(name: str, text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,2})?", text, re.ASCII):
         raise RuleInvalid(field=name, expected="请填百分比，比如 100 或 112.5")
     return int(Decimal(text) * 100)
+
+
+def _fen(name: str, text: str) -> int:
+    try:
+        return typed.fen(text, name)
+    except TypedInvalid as fault:
+        raise RuleInvalid(**fault.data) from None
 
 
 def _by_category(text: str) -> dict[str, int]:

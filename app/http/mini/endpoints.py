@@ -3,7 +3,7 @@
 from app.http.doors import MemberDoor, OptionalMemberDoor, PublicDoor
 from app.http.endpoints import Endpoint, Group
 from app.http.limits import Limit
-from app.http.mini import bindings, games, homes, points, products, rewards, sessions
+from app.http.mini import bindings, games, homes, points, products, quotes, rewards, sessions
 from app.http.mini.paging import PageQuery
 from games.registry import GAMES
 from loyalty.catalogue.errors import FavouritesFull, ProductUnknown
@@ -25,6 +25,14 @@ from loyalty.customers.errors import (
 )
 from loyalty.customers.texts import TEXTS, Text
 from loyalty.errors import IdempotencyKeyReused, Overloaded, TryAgain
+from loyalty.ordering.errors import (
+    CasesInvalid,
+    CouponMinimum,
+    DeliveryDayInvalid,
+    EntitlementUnfit,
+    LinesInvalid,
+    NoDelivery,
+)
 from loyalty.points.errors import InsufficientPoints
 from loyalty.rewards.errors import (
     RewardClosed,
@@ -194,6 +202,30 @@ MEMBERS = Group(
             None,
             statuses=(204,),
             refusals=(BindingRequired, ProductUnknown),
+        ),
+        Endpoint(
+            "POST",
+            "/quotes",
+            "报价",
+            quotes.make_quote,
+            quotes.QuoteView,
+            statuses=(201, 200),
+            body=quotes.NewQuote,
+            keyed=True,
+            refusals=(
+                BindingRequired,
+                FeatureOff,
+                ProductUnknown,
+                LinesInvalid,
+                CasesInvalid,
+                EntitlementUnfit,
+                CouponMinimum,
+                DeliveryDayInvalid,
+                NoDelivery,
+                IdempotencyKeyReused,
+                TryAgain,
+                Overloaded,
+            ),
         ),
         Endpoint("GET", "/points", "门店积分", points.read_points, points.PointsView, refusals=(BindingRequired,)),
         Endpoint(

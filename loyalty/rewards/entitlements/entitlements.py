@@ -5,7 +5,7 @@ entitlements. A hold outlives expiry: what is released after its end lapses at o
 in the transaction that ends the right to it, and so once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -82,6 +82,11 @@ async def of_member(member: MemberRef, before_id: int | None, limit: int) -> lis
 async def of_outlet(outlet_id: int, before_id: int | None, limit: int) -> list[Entitlement]:
     """Read entitlements of an outlet, the latest first. Needs a reader."""
     return [told(row) for row in await queries.of_outlet(outlet_id, before_id, limit)]
+
+
+async def read(entitlement_ids: Collection[int]) -> list[Entitlement]:
+    """Read entitlements by id: one statement, none for nothing. Needs a reader or a transaction."""
+    return [told(row) for row in await queries.by_id(list(entitlement_ids))] if entitlement_ids else []
 
 
 async def hold(many: Sequence[Use]) -> list[Answer]:

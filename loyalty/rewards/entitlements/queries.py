@@ -24,6 +24,13 @@ async def of_outlet(outlet_id: int, before_id: int | None, limit: int) -> list[a
     )
 
 
+async def by_id(entitlement_ids: Sequence[int]) -> list[asyncpg.Record]:
+    """Read entitlements."""
+    return await reading().fetch(
+        f"SELECT {ENTITLEMENT} FROM entitlements WHERE id = ANY ($1::bigint[])", entitlement_ids
+    )
+
+
 async def allotments_of(entitlement_ids: Sequence[int]) -> list[int]:
     """Give the allotments of entitlements; that never changes."""
     rows = await reading().fetch(

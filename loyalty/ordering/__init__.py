@@ -1,0 +1,1 @@
+"""What outlets order: quotes that hold for minutes."""
