@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from redis.asyncio import Redis
@@ -75,8 +76,9 @@ async def opened(
         plays = {game.code: Batcher(game.play) for game in GAMES}
         homes = Batcher(read_homes)
         redeeming = Batcher(redemptions.redeem)
-        shelves = Batcher(Shelves().pages)
-        quoting = Batcher(quotes.quote)
+        kept = Shelves()
+        shelves = Batcher(kept.pages)
+        quoting = Batcher(partial(quotes.quote, kept))
         stack.push_async_callback(homes.close)
         stack.push_async_callback(shelves.close)
         stack.push_async_callback(quoting.close)

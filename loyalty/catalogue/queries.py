@@ -1,34 +1,16 @@
 """The raw SQL of what outlets are offered; that of master data is in ``masterdata``."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import date, datetime
 
 import asyncpg
-import msgspec
 
-from loyalty.rowsets import rowset
 from loyalty.transactions import reading, writing
 
 PRODUCT_COLUMNS = (
     "code, name, name_initials, brand, flavour, pack, category, units_per_case, barcode, deposit_fen, multiple_cases,"
     " status"
 )
-
-
-_ITEM = f"""
-    p.id, {", ".join(f"p.{name.strip()}" for name in PRODUCT_COLUMNS.split(","))}, ap.place, ap.must_have,
-    r.price_fen AS regular_price_fen, d.price_fen AS deal_price_fen
-"""
-
-
-class AskedValues(msgspec.Struct, frozen=True):
-    """A product that somebody asks for on a day, the n-th of a call."""
-
-    n: int
-    assortment_id: int
-    price_list_id: int
-    product_id: int
-    on_date: date
 
 
 async def shelves_of(outlet_ids: Collection[int]) -> list[asyncpg.Record]:
@@ -55,30 +37,12 @@ async def shelves_of(outlet_ids: Collection[int]) -> list[asyncpg.Record]:
     )
 
 
-async def offered(rows: Sequence[AskedValues]) -> list[asyncpg.Record]:
-    """Read products as assortments offer them under lists on days: n and the columns of ``items``; none if not."""
-    return await reading().fetch(
-        f"""
-        SELECT w.n, {_ITEM}
-          FROM json_to_recordset($1)
-            AS w(n int, assortment_id bigint, price_list_id bigint, product_id bigint, on_date date)
-          JOIN assortment_products ap ON ap.assortment_id = w.assortment_id AND ap.product_id = w.product_id
-          JOIN products p ON p.id = w.product_id AND p.status = 'active'
-          LEFT JOIN prices r ON r.price_list_id = w.price_list_id AND r.product_id = w.product_id
-                            AND r.from_on <= w.on_date AND (r.until_on IS NULL OR r.until_on > w.on_date)
-          LEFT JOIN deal_prices d ON d.price_list_id = w.price_list_id AND d.product_id = w.product_id
-                                 AND d.on_date = w.on_date
-         WHERE r.price_fen IS NOT NULL OR d.price_fen IS NOT NULL
-        """,
-        rowset(rows),
-    )
-
-
 async def items(assortment_id: int, price_list_id: int, on: date) -> list[asyncpg.Record]:
     """Read what an assortment offers under a price list on a day, in order: active products that have a price then."""
     return await reading().fetch(
         f"""
-        SELECT {_ITEM}
+        SELECT p.id, {", ".join(f"p.{name.strip()}" for name in PRODUCT_COLUMNS.split(","))}, ap.place, ap.must_have,
+               r.price_fen AS regular_price_fen, d.price_fen AS deal_price_fen
           FROM assortment_products ap
           JOIN products p ON p.id = ap.product_id AND p.status = 'active'
           LEFT JOIN prices r ON r.price_list_id = $2 AND r.product_id = p.id AND r.from_on <= $3

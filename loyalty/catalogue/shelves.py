@@ -1,12 +1,12 @@
 """What an outlet is offered today, and searching it: read for many members at once.
 
 A worker keeps what it has read of an assortment under a price list on a day, for as long as nothing in the catalogue
-has changed. What is shown may be old by one change in flight; what an order costs is read anew when it is quoted.
+has changed: each look asks how often it has.
 """
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 import asyncpg
@@ -14,7 +14,6 @@ import msgspec
 
 from loyalty import transactions
 from loyalty.catalogue import queries, rules
-from loyalty.catalogue.queries import AskedValues
 from loyalty.catalogue.rules import Item, Product, Search
 from loyalty.clock import business_date
 from loyalty.customers import standings
@@ -31,6 +30,7 @@ class Shelf(msgspec.Struct, frozen=True):
     items: tuple[Item, ...]
     categories: tuple[str, ...]
     """Those of its products, in the order in which they first come."""
+    by_product: dict[int, Item]
 
 
 class PageRequest(msgspec.Struct, frozen=True):
@@ -54,43 +54,7 @@ class ShownPage(msgspec.Struct, frozen=True):
     next_after: int | None
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """A product that an outlet wants on a business date."""
-
-    outlet_id: int
-    product_id: int
-    on: date
-
-
-async def offered(many: Sequence[Asked]) -> list[Item | None]:
-    """Give products as outlets are offered them, read anew; None for what is not offered. Two statements.
-
-    Needs a reader or a transaction.
-    """
-    rows = await queries.shelves_of({one.outlet_id for one in many}) if many else []
-    of = {row["outlet_id"]: (row["assortment_id"], row["price_list_id"]) for row in rows}
-    asked = [
-        AskedValues(n, assortment_id, price_list_id, one.product_id, one.on)
-        for n, one in enumerate(many)
-        for assortment_id, price_list_id in [of[one.outlet_id]]
-        if assortment_id is not None and price_list_id is not None
-    ]
-    items: list[Item | None] = [None] * len(many)
-    for row in await queries.offered(asked) if asked else ():
-        items[row["n"]] = _item(row, product_of(row))
-    return items
-
-
-def product_of(row: asyncpg.Record) -> Product:
-    """Give a product from a row with its columns."""
-    return Product(*(row[name] for name in Product.__struct_fields__))
-
-
-def _item(row: asyncpg.Record, product: Product) -> Item:
-    return Item(product, row["place"], row["must_have"], row["regular_price_fen"], row["deal_price_fen"])
-
-
-EMPTY = Shelf((), ())
+EMPTY = Shelf((), (), {})
 _Key = tuple[int, int, date]
 """Assortment, price list, business date."""
 
@@ -112,18 +76,32 @@ class Shelves:
         async with transactions.reader():
             found = await standings.read([one.member for one in many])
             bound = {one.outlet_id for one in found if isinstance(one, Standing)}
-            rows = {row["outlet_id"]: row for row in await queries.shelves_of(bound)} if bound else {}
+            days = {
+                (one.outlet_id, business_date(asked.at))
+                for asked, one in zip(many, found, strict=True)
+                if isinstance(one, Standing)
+            }
+            shelves = await self.of_outlets(days)
             favourites: dict[int, set[int]] = {}
             for row in await queries.favourites(bound) if bound else ():
                 favourites.setdefault(row["outlet_id"], set()).add(row["product_id"])
             answers: list[ShownPage | Refusal] = []
             for one, standing in zip(many, found, strict=True):
                 if isinstance(standing, Standing):
-                    shelf = await self._shelf(rows[standing.outlet_id], business_date(one.at))
+                    shelf = shelves[standing.outlet_id, business_date(one.at)]
                     answers.append(_page(shelf, one, frozenset(favourites.get(standing.outlet_id, ()))))
                 else:
                     answers.append(standing)
             return answers
+
+    async def of_outlets(self, many: Collection[tuple[int, date]]) -> dict[tuple[int, date], Shelf]:
+        """Give what outlets are offered on days, as it is at this moment: one statement, one more for each not kept.
+
+        Needs a reader or a transaction.
+        """
+        rows = await queries.shelves_of({outlet_id for outlet_id, _ in many}) if many else []
+        of = {row["outlet_id"]: row for row in rows}
+        return {(outlet_id, on): await self._shelf(of[outlet_id], on) for outlet_id, on in many}
 
     async def _shelf(self, row: asyncpg.Record, on: date) -> Shelf:
         if row["assortment_id"] is None or row["price_list_id"] is None:
@@ -140,11 +118,13 @@ class Shelves:
     def _made(self, rows: Sequence[asyncpg.Record]) -> Shelf:
         items = []
         for row in rows:
-            product = product_of(row)
+            product = Product(*(row[name] for name in Product.__struct_fields__))
             if self._products.get(product.id) != product:
                 self._products[product.id] = product
-            items.append(_item(row, self._products[product.id]))
-        return Shelf(tuple(items), tuple(dict.fromkeys(item.product.category for item in items)))
+            prices = (row["regular_price_fen"], row["deal_price_fen"])
+            items.append(Item(self._products[product.id], row["place"], row["must_have"], *prices))
+        categories = tuple(dict.fromkeys(item.product.category for item in items))
+        return Shelf(tuple(items), categories, {item.product.id: item for item in items})
 
     def _keep(self, key: _Key, version: int, shelf: Shelf) -> None:
         before = self._kept.pop(key, None)

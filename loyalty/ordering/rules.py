@@ -116,8 +116,11 @@ class Wish(msgspec.Struct, frozen=True):
     entitlement_id: int | None = None
 
 
-class PricedLine(msgspec.Struct, frozen=True):
-    """What a line costs: ``special_cases`` of its cases at the entitlement's price, the others at ``price_fen``."""
+class PricedLine(msgspec.Struct, frozen=True, array_like=True):
+    """What a line costs: ``special_cases`` of its cases at the entitlement's price, the others at ``price_fen``.
+
+    Kept as a JSON array: with the names of its fields a long quote would pass what a page of a table keeps as it is.
+    """
 
     line_number: int
     product_id: int
@@ -130,33 +133,23 @@ class PricedLine(msgspec.Struct, frozen=True):
     special_cases: int
     special_price_fen: int | None
     entitlement_id: int | None
+    amount_fen: int
+    """What all its cases cost, without deposit."""
     deposit_fen: int
     """Of all its cases."""
-
-    @property
-    def amount_fen(self) -> int:
-        """Give what the goods of the line cost, without deposit."""
-        special = self.special_cases * (self.special_price_fen or 0)
-        return (self.cases - self.special_cases) * self.price_fen + special
 
 
 class Priced(msgspec.Struct, frozen=True):
     """What a whole order costs."""
 
     lines: tuple[PricedLine, ...]
-    coupon_id: int | None
-    discount_fen: int
+    goods_fen: int
+    """The sum of its lines."""
+    deposit_fen: int
+    """The sum of their deposits."""
     gift_ids: tuple[int, ...]
-
-    @property
-    def goods_fen(self) -> int:
-        """Give the sum of its lines."""
-        return sum(line.amount_fen for line in self.lines)
-
-    @property
-    def deposit_fen(self) -> int:
-        """Give the sum of the deposits."""
-        return sum(line.deposit_fen for line in self.lines)
+    coupon_id: int | None = None
+    discount_fen: int = 0
 
     @property
     def total_fen(self) -> int:
@@ -188,7 +181,8 @@ def priced(
         return EntitlementUnfit(field="entitlement_ids", expected="优惠券或礼品")
     if len(coupons) > 1:
         return EntitlementUnfit(field="entitlement_ids", expected="最多一张优惠券")
-    whole = Priced(tuple(lines), None, 0, tuple(gifts))
+    goods_fen, deposit_fen = sum(line.amount_fen for line in lines), sum(line.deposit_fen for line in lines)
+    whole = Priced(tuple(lines), goods_fen, deposit_fen, tuple(gifts))
     for coupon_id in coupons:
         terms = held[coupon_id]
         if isinstance(terms, CouponTerms):
@@ -207,10 +201,10 @@ def _line(number: int, wish: Wish, item: Item, held: Mapping[int, Terms]) -> Pri
     product, place = item.product, f"lines[{number - 1}]"
     if not 1 <= wish.cases <= CASES_MAX or wish.cases % product.multiple_cases:
         return CasesInvalid(field=f"{place}.cases", multiple_cases=product.multiple_cases, cases_max=CASES_MAX)
-    special_cases, special_price = 0, None
+    price, special_cases, special_price = item.price_fen, 0, None
     if wish.entitlement_id is not None:
         terms = held.get(wish.entitlement_id)
-        if not isinstance(terms, PriceTerms) or terms.product_code != product.code or terms.price_fen >= item.price_fen:
+        if not isinstance(terms, PriceTerms) or terms.product_code != product.code or terms.price_fen >= price:
             return EntitlementUnfit(field=f"{place}.entitlement_id", expected="这个商品的特价，并且比现价低")
         special_cases, special_price = min(wish.cases, terms.cases_max), terms.price_fen
     return PricedLine(
@@ -221,10 +215,11 @@ def _line(number: int, wish: Wish, item: Item, held: Mapping[int, Terms]) -> Pri
         product.category,
         product.units_per_case,
         wish.cases,
-        item.price_fen,
+        price,
         special_cases,
         special_price,
         wish.entitlement_id,
+        (wish.cases - special_cases) * price + special_cases * (special_price or 0),
         product.deposit_fen * wish.cases,
     )
 

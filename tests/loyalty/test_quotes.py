@@ -2,11 +2,13 @@
 
 import asyncio
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from loyalty.batches import Batcher
+from loyalty.catalogue.shelves import Shelves
 from loyalty.customers.errors import BindingRequired, SessionEnded
 from loyalty.customers.personal import DataKeys
 from loyalty.customers.standings import MemberRef
@@ -51,7 +53,7 @@ def told(answer: Quoted | Refusal) -> tuple[Any, ...]:
 
 async def quoted(*many: QuoteRequest) -> list[tuple[Any, ...]]:
     """Quote, and give what came of it."""
-    return [told(one) for one in await quotes.quote(many)]
+    return [told(one) for one in await quotes.quote(Shelves(), many)]
 
 
 async def entitled(db: str, member: MemberRef, kind: str, terms: str, **changes: Any) -> int:
@@ -75,13 +77,13 @@ async def test_a_quote_is_worked_out_from_todays_prices_and_kept(db: str, data_k
     await stocked("A", "B")
     await put_products(product("B", deposit_fen=200, multiple_cases=2))
     found, member = await ids(db), await owner(data_keys, delivery_days=[2, 5])
-    (first,) = await quotes.quote([request(member, Wish(found["A"], 3), Wish(found["B"], 2))])
+    (first,) = await quotes.quote(Shelves(), [request(member, Wish(found["A"], 3), Wish(found["B"], 2))])
     assert isinstance(first, Quoted)
     assert told(first) == (24_000, 0, 24_400, None)
     assert first.body.dates == tuple(date(2026, 11, day) for day in (6, 10, 13, 17))
     assert (first.deliver_on, first.expires_at) == (date(2026, 11, 6), AT + timedelta(minutes=15))
     await put_prices(price("A", 1))
-    (again,) = await quotes.quote([request(member, Wish(found["A"], 3), at=AT + timedelta(minutes=5))])
+    (again,) = await quotes.quote(Shelves(), [request(member, Wish(found["A"], 3), at=AT + timedelta(minutes=5))])
     assert isinstance(again, Quoted)
     assert (again.repeated, again.quote_id, again.body, again.expires_at) == (
         True, first.quote_id, first.body, first.expires_at,
@@ -154,7 +156,7 @@ async def test_entitlements_are_the_outlets_free_ones(db: str, data_keys: DataKe
     wish = Wish(found["A"], 3, special)
     whole = request(member, wish, entitlement_ids=(coupon, gift), key="whole")
     assert await quoted(whole) == [(12_800, 1_000, 11_800, None)]
-    (again,) = await quotes.quote([whole])
+    (again,) = await quotes.quote(Shelves(), [whole])
     assert isinstance(again, Quoted)
     assert (again.body.priced.coupon_id, again.body.priced.gift_ids) == (coupon, (gift,))
     named = (lapsed, held, theirs, 2**62, special)
@@ -191,7 +193,7 @@ async def test_the_rule_book_of_the_day_counts(db: str, data_keys: DataKeys) -> 
     await rulebooks.plan(ORDER_TERMS, terms, date(2026, 11, 5), BY, "试点", AT)
     tomorrow = AT + timedelta(days=1)
     today, later = await quotes.quote(
-        [request(member, Wish(found["A"], 1), key=str(at), at=at) for at in (AT, tomorrow)]
+        Shelves(), [request(member, Wish(found["A"], 1), key=str(at), at=at) for at in (AT, tomorrow)]
     )
     assert (told(today), told(later)) == ((4_800, 0, 4_800, "order_minimum"), (4_800, 0, 4_800, None))
     assert isinstance(later, Quoted)
@@ -202,7 +204,9 @@ async def test_a_key_used_by_two_workers_at_once_is_kept_once(db: str, data_keys
     await stocked("A")
     found, member = await ids(db), await owner(data_keys)
     wish = request(member, Wish(found["A"], 3))
-    answers = await asyncio.gather(*(Batcher(quotes.quote).submit(wish) for _ in range(6)), return_exceptions=True)
+    answers = await asyncio.gather(
+        *(Batcher(partial(quotes.quote, Shelves())).submit(wish) for _ in range(6)), return_exceptions=True
+    )
     kept = {one.quote_id for one in answers if isinstance(one, Quoted)}
     assert (len(kept), len(await rows.fetch(db, QUOTES))) == (1, 1)
     assert {type(one).__name__ for one in answers} <= {"Quoted", "TryAgain"}
@@ -214,7 +218,7 @@ async def test_a_key_used_by_two_workers_at_once_is_kept_once(db: str, data_keys
 async def test_quotes_go_two_days_after_their_end(db: str, data_keys: DataKeys, at: datetime, left: int) -> None:
     await stocked("A")
     found, member = await ids(db), await owner(data_keys)
-    await quotes.quote([request(member, Wish(found["A"], 3), key=str(n)) for n in range(2)])
+    await quotes.quote(Shelves(), [request(member, Wish(found["A"], 3), key=str(n)) for n in range(2)])
     assert await quotes.forget(at, 1) == min(1, 2 - left)
     assert await quotes.forget(at) == max(1 - left, 0)
     assert len(await rows.fetch(db, QUOTES)) == left
