@@ -58,7 +58,7 @@ class ProductsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     q: Text = ""
     category: Text = ""
     brand: Text = ""
-    only: Literal["favourites", "must_have", "deals"] | None = None
+    only: Literal["all", "favourites", "must_have", "deals"] = "all"
     cursor: Annotated[str, Meta(min_length=1, max_length=10)] | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
