@@ -240,8 +240,8 @@ class House:
             [
                 b"POST /mp/v1/quotes HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
                 b"Content-Length: %d\r\nAuthorization: Bearer %b\r\nIdempotency-Key: %b-%08d\r\n\r\n%b"
-                % (len(body), self._token(number), name.encode(), number, body)
-                for number in members
+                % (len(body), self._token(number), name.encode(), place, body)
+                for place, number in enumerate(members)
             ]
         )
 

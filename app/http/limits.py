@@ -45,18 +45,30 @@ class Left(msgspec.Struct, frozen=True):
 
 
 class _Bucket:
-    __slots__ = ("filled_at", "known", "level", "taken", "unshared", "until", "window")
+    """Of one caller under one limit. A worker keeps many, so what follows from the rest is not stored."""
 
-    def __init__(self, level: float, filled_at: float, window: int) -> None:
-        self.level = level
-        self.filled_at = filled_at
-        self.until = filled_at
-        """When it is full again and its window is over, so that a new one is as good."""
-        self.open_window(window)
+    __slots__ = ("filled_at", "known", "level", "limit", "taken", "unshared")
 
-    def open_window(self, window: int) -> None:
+    def __init__(self, limit: Limit, now: float) -> None:
+        self.limit = limit
+        self.level: float = limit.burst
+        self.filled_at = now
+        self.open_window()
+
+    @property
+    def window(self) -> int:
+        """Tell the window of the last call, as Redis counts it."""
+        return int(self.filled_at // self.limit.window_seconds)
+
+    def is_as_new(self, now: float) -> bool:
+        """Tell whether it is full again and its window is over, so that a new one is as good."""
+        limit = self.limit
+        seconds = now - self.filled_at
+        is_full = self.level + seconds * limit.burst / limit.window_seconds >= limit.burst
+        return is_full and now // limit.window_seconds != self.filled_at // limit.window_seconds
+
+    def open_window(self) -> None:
         """Count anew: the window that Redis counts in has changed."""
-        self.window = window
         self.taken = 0
         self.unshared = 0
         self.known: int | None = None
@@ -88,7 +100,6 @@ class Limits:
         if bucket.level < 1:
             raise TooManyRequests(retry_after_seconds=max(1, math.ceil((1 - bucket.level) / per_second)))
         bucket.level -= 1
-        bucket.until = max(now + (limit.burst - bucket.level) / per_second, (bucket.window + 1) * limit.window_seconds)
         bucket.taken += 1
         bucket.unshared += 1
         if bucket.taken * SHARED_FROM >= limit.burst:
@@ -96,25 +107,24 @@ class Limits:
         return Left(int(bucket.level), math.ceil(1 / per_second))
 
     def _bucket(self, limit: Limit, key: str, now: float) -> _Bucket:
-        window = int(now // limit.window_seconds)
         bucket = self._buckets.get(key)
         if bucket is None:
             self._forget(now)
             if len(self._buckets) >= BUCKETS_MAX:
                 # The one longest unused is the fullest: forgetting it gives away the least.
                 self._buckets.popitem(last=False)
-            bucket = self._buckets[key] = _Bucket(limit.burst, now, window)
+            bucket = self._buckets[key] = _Bucket(limit, now)
         else:
             self._buckets.move_to_end(key)
-            if bucket.window != window:
-                bucket.open_window(window)
+            if bucket.window != int(now // limit.window_seconds):
+                bucket.open_window()
         return bucket
 
     def _forget(self, now: float) -> None:
         """Let a few go that are as good as new, the one longest unused first: they come slower than they go."""
         for _ in range(FORGOTTEN_AT_ONCE):
             oldest = next(iter(self._buckets.values()), None)
-            if oldest is None or oldest.until > now:
+            if oldest is None or not oldest.is_as_new(now):
                 return
             self._buckets.popitem(last=False)
 
@@ -150,13 +160,11 @@ class Limits:
 
 def _charge(bucket: _Bucket, limit: Limit, total: int, taken: int) -> None:
     """Take from a bucket what the other workers took since we last looked."""
-    before = bucket.level
     if bucket.known is None:
         # How long ago they took it is not known, and it has been filling up since: nobody is refused for that.
         bucket.level = max(0.0, bucket.level - (total - taken))
     else:
         bucket.level = max(-limit.burst, bucket.level - (total - taken - bucket.known))
-    bucket.until += (before - bucket.level) * limit.window_seconds / limit.burst
     bucket.known = total
 
 

@@ -43,7 +43,7 @@ def _earlier(one: date | None, other: date) -> date:
     return other if one is None else min(one, other)
 
 
-class Product(msgspec.Struct, frozen=True):
+class Product(msgspec.Struct, frozen=True, gc=False):
     """Something that is ordered by the case, in multiples of ``multiple_cases``; the deposit is of a case."""
 
     id: int
@@ -60,7 +60,7 @@ class Product(msgspec.Struct, frozen=True):
     multiple_cases: int
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """A product as an outlet is offered it on a day, at its place; prices are of a case, and one of them is there."""
 
     product: Product

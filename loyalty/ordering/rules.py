@@ -108,7 +108,7 @@ def delivery_dates(at: datetime, terms: OrderTerms, weekdays: Collection[int] | 
     return [day for day in days if weekdays is None or day.isoweekday() in weekdays][:DATES_SHOWN]
 
 
-class Wish(msgspec.Struct, frozen=True):
+class Wish(msgspec.Struct, frozen=True, gc=False):
     """So many cases of a product, some of them maybe at the price of an entitlement."""
 
     product_id: int
@@ -116,7 +116,7 @@ class Wish(msgspec.Struct, frozen=True):
     entitlement_id: int | None = None
 
 
-class PricedLine(msgspec.Struct, frozen=True, array_like=True):
+class PricedLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a line costs: ``special_cases`` of its cases at the entitlement's price, the others at ``price_fen``.
 
     Kept as a JSON array: with the names of its fields a long quote would pass what a page of a table keeps as it is.

@@ -21,7 +21,7 @@ PLACES_MAX = 2**31 - 1
 Text = Annotated[str, Meta(max_length=TEXT_LENGTH_MAX, pattern=r"^[^\x00]*$")]
 
 
-class ProductView(msgspec.Struct, frozen=True):
+class ProductView(msgspec.Struct, frozen=True, gc=False):
     """A product at the outlet's price; prices and deposit are of a case."""
 
     id: str

@@ -21,7 +21,7 @@ FEATURE = "ordering"
 Cases = Annotated[int, Meta(ge=1, le=rules.CASES_MAX)]
 
 
-class QuoteLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class QuoteLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """So many cases of a product, some of them maybe at the price of an entitlement."""
 
     product_id: Id
@@ -39,7 +39,7 @@ class NewQuote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entitlement_ids: Annotated[list[Id], Meta(max_length=rules.ENTITLEMENTS_MAX)] = []
 
 
-class QuotedLine(msgspec.Struct, frozen=True):
+class QuotedLine(msgspec.Struct, frozen=True, gc=False):
     """What a line costs: ``special_cases`` of its cases at ``special_price_fen``, the others at ``price_fen``."""
 
     line_number: int
