@@ -11,7 +11,7 @@ from loyalty.customers.standings import MemberRef, Standing
 from loyalty.errors import Refusal
 
 
-class Play(msgspec.Struct, frozen=True):
+class Play(msgspec.Struct, frozen=True, gc=False):
     """A member's wish to play, once for each idempotency key."""
 
     member: MemberRef
@@ -22,7 +22,7 @@ class Play(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Played(msgspec.Struct, frozen=True):
+class Played(msgspec.Struct, frozen=True, gc=False):
     """A play that took place."""
 
     outcome: Any

@@ -18,7 +18,7 @@ class MemberRef(msgspec.Struct, frozen=True):
     epoch: int
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """A member with a live binding, at the outlet they act for."""
 
     member_id: int

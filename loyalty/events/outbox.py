@@ -11,7 +11,7 @@ from loyalty.events.queries import OutboxRow
 from loyalty.events.rules import FEED_OF
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that happened to an outlet."""
 
     type: str

@@ -44,7 +44,7 @@ class Based(msgspec.Struct, frozen=True):
         return lots_of(self.points + self.owed_change, self.expires_on, self.lot_dates, self.lot_points)
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """Why an entry is made: its document, the rule that gave the number, a sentence for the member, and when."""
 
     source_kind: str

@@ -13,7 +13,7 @@ import msgspec
 Lots = tuple[tuple[date, int], ...]
 
 
-class Movement(msgspec.Struct, frozen=True):
+class Movement(msgspec.Struct, frozen=True, gc=False):
     """How one entry moves an account: its signed points, what is owed and pending by it, and lots, soonest first.
 
     ``points + owed_change`` is the sum of ``lots``.

@@ -153,7 +153,7 @@ _EXPIRE = """
 """
 
 
-class AccrualRow(msgspec.Struct, frozen=True):
+class AccrualRow(msgspec.Struct, frozen=True, gc=False):
     """An accrual on its way into the ledger, the n-th of its call."""
 
     n: int
@@ -170,7 +170,7 @@ class AccrualRow(msgspec.Struct, frozen=True):
     campaign_id: int | None
 
 
-class EntryRow(msgspec.Struct, frozen=True):
+class EntryRow(msgspec.Struct, frozen=True, gc=False):
     """An entry on its way into the ledger, the n-th of its call; its lots in ``expires_on`` or in both lists."""
 
     n: int

@@ -32,7 +32,7 @@ anew when a binding has ended or a key was used between judging and storing."""
 RULE = "reward"
 
 
-class Redemption(msgspec.Struct, frozen=True):
+class Redemption(msgspec.Struct, frozen=True, gc=False):
     """A member's wish to turn points into a reward, once for each idempotency key."""
 
     member: MemberRef
@@ -44,7 +44,7 @@ class Redemption(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Bought(msgspec.Struct, frozen=True):
+class Bought(msgspec.Struct, frozen=True, gc=False):
     """An entitlement that points have bought."""
 
     entitlement_id: int
@@ -54,7 +54,7 @@ class Bought(msgspec.Struct, frozen=True):
     expires_at: datetime
 
 
-class Redeemed(msgspec.Struct, frozen=True):
+class Redeemed(msgspec.Struct, frozen=True, gc=False):
     """A redemption that took place."""
 
     redemption_id: int

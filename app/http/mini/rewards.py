@@ -58,7 +58,7 @@ class NewRedemption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cost_points: Annotated[int, Meta(ge=1)] | None = None
 
 
-class BoughtView(msgspec.Struct, frozen=True):
+class BoughtView(msgspec.Struct, frozen=True, gc=False):
     """What points have bought."""
 
     id: str
@@ -68,7 +68,7 @@ class BoughtView(msgspec.Struct, frozen=True):
     expires_at: Instant
 
 
-class RedemptionView(msgspec.Struct, frozen=True):
+class RedemptionView(msgspec.Struct, frozen=True, gc=False):
     """A redemption that took place."""
 
     redemption_id: str
