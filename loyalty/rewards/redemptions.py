@@ -73,6 +73,8 @@ class _Wish(msgspec.Struct, frozen=True, gc=False):
     standing: Standing
     reward: Reward
     cost_points: int
+    on: date
+    """The business date of the wish."""
 
 
 class _Round:
@@ -146,7 +148,7 @@ async def _round(many: Sequence[Redemption], due: Sequence[int], settled: dict[i
             if refusal is not None or reward is None or reward.cost_points is None:
                 settled[n] = refusal or TryAgain()
             else:
-                wishes.append(_Wish(n, one, standing, reward, reward.cost_points))
+                wishes.append(_Wish(n, one, standing, reward, reward.cost_points, business_date(one.at)))
     if wishes:
         await _decide(await _eligible(wishes, settled), settled)
     if repeats:
@@ -177,8 +179,7 @@ async def _decide(wishes: Sequence[_Wish], settled: dict[int, Redeemed | Refusal
     for one in wishes:
         verdict = _judge(one, work)
         if isinstance(verdict, Movement):
-            on = business_date(one.asked.at)
-            granted[one.n] = (one, verdict, work.held[one.standing.outlet_id].spendable(on))
+            granted[one.n] = (one, verdict, work.held[one.standing.outlet_id].spendable(one.on))
         else:
             settled[one.n] = verdict
     if not granted:
@@ -210,22 +211,21 @@ def _pair(one: _Wish) -> tuple[int, int]:
 
 def _month(one: _Wish) -> date:
     """Give the first day of the month that a wish counts in: a batch may hold both sides of midnight."""
-    return business_date(one.asked.at).replace(day=1)
+    return one.on.replace(day=1)
 
 
 def _judge(one: _Wish, work: _Round) -> Movement | Refusal:
     """Decide one wish, and let the next one see what it took."""
     reward, outlet_id = one.reward, one.standing.outlet_id
-    on = business_date(one.asked.at)
     pair, in_month = _pair(one), (*_pair(one), _month(one))
     refusal = rules.limited_by(reward, work.had[pair], work.had_in_month[in_month])
     if refusal is not None:
         return refusal
     if reward.allotment_id is not None and work.free.get(reward.allotment_id, 0) < 1:
         return RewardSoldOut()
-    movement = work.held[outlet_id].take(one.cost_points, on)
+    movement = work.held[outlet_id].take(one.cost_points, one.on)
     if movement is None:
-        return ledger.short_of(one.cost_points, work.held[outlet_id].spendable(on))
+        return ledger.short_of(one.cost_points, work.held[outlet_id].spendable(one.on))
     if reward.allotment_id is not None:
         work.free[reward.allotment_id] -= 1
     work.had[pair] += 1
@@ -249,7 +249,7 @@ def _due_row(one: _Wish) -> DueRow:
         asked.key,
         asked.input_hash,
         asked.at,
-        rules.expires_at(business_date(asked.at), reward.days_valid),
+        rules.expires_at(one.on, reward.days_valid),
     )
 
 
@@ -274,7 +274,7 @@ def _event(one: _Wish) -> Event:
 
 
 def _bought(one: _Wish, entitlement_id: int) -> Bought:
-    until = rules.expires_at(business_date(one.asked.at), one.reward.days_valid)
+    until = rules.expires_at(one.on, one.reward.days_valid)
     sentence = registry.sentence_of(one.reward.type, one.reward.terms)
     return Bought(entitlement_id, one.reward.type, one.reward.name, sentence, until)
 

@@ -1,6 +1,7 @@
 """Pure rules of the rewards module: who may redeem what, when, and how long it lives."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -89,6 +90,7 @@ def limited_by(reward: Reward, had: int, had_this_month: int) -> Refusal | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def expires_at(granted_on: date, days_valid: int) -> datetime:
     """Give the instant from which an entitlement can no longer be used: the midnight after its last business date.
 
