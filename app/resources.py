@@ -20,7 +20,8 @@ from loyalty.batches import Batcher
 from loyalty.catalogue.shelves import PageRequest, Shelves, ShownPage
 from loyalty.customers.personal import DataKeys
 from loyalty.ordering import quotes
-from loyalty.ordering.quotes import Quoted, QuoteRequest
+from loyalty.ordering.quotes import Quoted
+from loyalty.ordering.working_out import QuoteRequest
 from loyalty.rewards import redemptions
 from loyalty.rewards.redemptions import Redeemed, Redemption
 from wechat.client import AsyncWeChatClient

@@ -1,7 +1,7 @@
 """The pure rules of ordering: when a plant delivers, what an order costs, and what still stands against it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -46,6 +46,8 @@ class OrderTerms(msgspec.Struct, frozen=True):
     cash_maximum_fen: Annotated[int, Meta(ge=1, le=1_000_000_00)] = 20_000_00
     account_minimum_fen: Fen = 100_00
     account_maximum_fen: Annotated[int, Meta(ge=1, le=1_000_000_00)] = 50_000_00
+    complete_days: Annotated[int, Meta(ge=0, le=30)] = 3
+    return_days: Annotated[int, Meta(ge=0, le=60)] = 7
 
     def span(self, payment: Payment) -> tuple[int, int]:
         """Give the least and the most that the goods of an order may come to, in fen."""
@@ -93,6 +95,8 @@ ORDER_TERMS: RuleBook[OrderTerms] = RuleBook(
         "cash_maximum_fen": "货到付款最多（元）",
         "account_minimum_fen": "账期起订（元）",
         "account_maximum_fen": "账期最多（元）",
+        "complete_days": "送达几天后自动收货",
+        "return_days": "收货后几天内可退，过后积分到账",
     },
 )
 
@@ -106,6 +110,11 @@ def delivery_dates(at: datetime, terms: OrderTerms, weekdays: Collection[int] | 
     is_late = at.astimezone(SHANGHAI).hour >= terms.cut_off_hour
     days = (business_date(at) + timedelta(days=n) for n in range(1 + is_late, terms.days_ahead + 1 + is_late))
     return [day for day in days if weekdays is None or day.isoweekday() in weekdays][:DATES_SHOWN]
+
+
+def cut_off_of(deliver_on: date, terms: OrderTerms) -> datetime:
+    """Tell until when a day can be ordered for: the cut-off hour of the day before, Shanghai's."""
+    return datetime.combine(deliver_on - timedelta(days=1), time(), SHANGHAI) + timedelta(hours=terms.cut_off_hour)
 
 
 class Wish(msgspec.Struct, frozen=True, gc=False):
@@ -232,15 +241,22 @@ class Payer(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
 
 
-def stands_against(order: Priced, payment: Payment, payer: Payer, terms: OrderTerms) -> Refusal | None:
-    """Tell why an order cannot be placed as it is; None when it can. Deposits and coupons do not count."""
+def stands_against(
+    order: Priced, payment: Payment, payer: Payer, terms: OrderTerms, joined_fen: int | None = None
+) -> Refusal | None:
+    """Tell why an order cannot be placed as it is; None when it can. Deposits and coupons do not count.
+
+    ``joined_fen`` are the goods of what the outlet has on the same truck already: what joins them has no minimum, and
+    neither have cases that were all won at a special price. The maximum is of the truck's goods together.
+    """
     if payment == "account" and ACCOUNT_TAG not in payer.tags:
         return PaymentNotAllowed(field="payment")
     least, most = terms.span(payment)
     if payer.minimum_order_fen is not None:
         least = payer.minimum_order_fen
-    if order.goods_fen < least:
+    is_won = all(line.special_cases == line.cases for line in order.lines)
+    if joined_fen is None and not is_won and order.goods_fen < least:
         return OrderMinimum(minimum_fen=least, missing_fen=least - order.goods_fen)
-    if order.goods_fen > most:
+    if order.goods_fen + (joined_fen or 0) > most:
         return OrderMaximum(maximum_fen=most)
     return None

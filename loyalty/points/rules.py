@@ -1,6 +1,7 @@
 """Pure rules of the points module: when points end, what an order earns, how much a day may bring."""
 
 import calendar
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -121,6 +122,16 @@ def order_points(rule: OrderPoints, lines: tuple[OrderLine, ...], *, first: bool
     """Tell what an order earns before any cap. The share is taken of the sum, so lines lose nothing to rounding."""
     base = sum(rule.category_points.get(line.category, rule.points_per_case) * line.cases for line in lines)
     return times_bps_rounded_down(base, rule.multiplier_bps) + (rule.first_order_points if first else 0)
+
+
+def line_points(rule: OrderPoints, lines: Sequence[OrderLine]) -> list[int]:
+    """Tell what each line of an order earns: in sum what ``order_points`` tells of all, the first's gift aside."""
+    found, before = [], 0
+    for n in range(1, len(lines) + 1):
+        so_far = order_points(rule, tuple(lines[:n]), first=False)
+        found.append(so_far - before)
+        before = so_far
+    return found
 
 
 def _order_examples(rule: OrderPoints) -> list[Example]:

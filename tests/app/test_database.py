@@ -23,6 +23,11 @@ WITHOUT_A_MODEL = {
     ("entitlements", "index", "entitlements_by_end(expires_at)"),
     ("entitlements", "index", "entitlements_by_reward(reward_id,state)"),
     ("ledger_entries", "index", "ledger_entries_of_entry(of_entry_id)"),
+    ("order_shortages", "index", "order_shortages_open(told_at)"),
+    ("orders", "index", "orders_not_loaded(outlet_id)"),
+    ("orders", "index", "orders_odd(odd_at)"),
+    ("orders", "index", "orders_to_release(release_on)"),
+    ("orders", "index", "orders_under_way(status,placed_at)"),
     ("organisation_closure", "check", "organisation_closure_no_cycle"),
     ("organisation_closure", "index", "organisation_closure_by_descendant(descendant_id,depth)"),
     ("organisation_placements", "index", "organisation_placements_one_at_a_time()"),
@@ -37,7 +42,7 @@ WITHOUT_A_MODEL = {
     ("prices", "index", "prices_one_a_day()"),
     ("staff_grants", "index", "staff_grants_once_at_a_time()"),
 }
-"""What Tortoise has no words for, by migrations 0004, 0007 and 0008."""
+"""What Tortoise has no words for, by migrations 0004, 0007, 0008 and 0010."""
 
 
 @pytest.mark.parametrize(
@@ -147,6 +152,15 @@ async def test_conditions_of_partial_uniqueness_are_there(db: str) -> None:
         ("bindings_one_live_owner", "((role = 'owner'::text) AND (ended_at IS NULL))"),
         ("entitlements_by_end", "(state = 'free'::text)"),
         ("ledger_entries_of_entry", "(of_entry_id IS NOT NULL)"),
+        ("order_shortages_one_open", "(state = 'open'::text)"),
+        ("order_shortages_open", "(state = 'open'::text)"),
+        ("orders_not_loaded", "(status = ANY (ARRAY['placed'::text, 'confirmed'::text]))"),
+        ("orders_odd", "(odd_at IS NOT NULL)"),
+        ("orders_to_release", "((completed_at IS NOT NULL) AND (released_at IS NULL))"),
+        (
+            "orders_under_way",
+            "(status = ANY (ARRAY['placed'::text, 'confirmed'::text, 'shipped'::text, 'delivered'::text]))",
+        ),
         ("organisation_nodes_one_child", "(kind = ANY (ARRAY['office'::text, 'route'::text]))"),
         ("organisation_nodes_one_group", "(kind = 'group'::text)"),
         ("organisation_nodes_one_plant", "(kind = 'plant'::text)"),

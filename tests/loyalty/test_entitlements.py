@@ -37,7 +37,7 @@ TABLE: dict[tuple[str, str], tuple[tuple[str, str], tuple[str, str]]] = {
     ("held", "release"): (("free", HELD), ("lapsed", HELD)),
     ("redeemed", "hold"): (("ended:redeemed",) * 2, ("ended:redeemed",) * 2),
     ("redeemed", "redeem"): (("redeemed", "ended:redeemed"), ("redeemed", "ended:redeemed")),
-    ("redeemed", "release"): (("ended:redeemed",) * 2, ("ended:redeemed",) * 2),
+    ("redeemed", "release"): (("free", "ended:redeemed"), ("lapsed", "ended:redeemed")),
     ("lapsed", "hold"): (("ended:lapsed",) * 2, ("ended:lapsed",) * 2),
     ("lapsed", "redeem"): (("ended:lapsed",) * 2, ("ended:lapsed",) * 2),
     ("lapsed", "release"): (("lapsed", "lapsed"), ("lapsed", "lapsed")),

@@ -14,33 +14,16 @@ from loyalty.customers.personal import DataKeys
 from loyalty.customers.standings import MemberRef
 from loyalty.errors import Refusal
 from loyalty.ordering import quotes
-from loyalty.ordering.quotes import Quoted, QuoteRequest
+from loyalty.ordering.quotes import Quoted
 from loyalty.ordering.rules import LINES_MAX, ORDER_TERMS, OrderTerms, Wish
+from loyalty.ordering.working_out import QuoteRequest
 from loyalty.rulebooks import rulebooks
 from tests import factories, rows
 from tests.catalogue import AT, price, product, put_prices, put_products, stocked
+from tests.ordering import entitled, ids, owner, request
 from tests.organisation import BY
 
 QUOTES = "SELECT member_id, payment, deliver_on, total_fen, idempotency_key FROM quotes ORDER BY id"
-
-
-async def owner(data_keys: DataKeys, **fields: Any) -> MemberRef:
-    """Make an outlet of plant P1 and its owner."""
-    return await factories.bound(await factories.outlet(AT, data_keys, **fields), AT, data_keys)
-
-
-async def ids(db: str) -> dict[str, int]:
-    """Give the products' ids by code."""
-    return {str(code): int(str(found)) for code, found in await rows.fetch(db, "SELECT code, id FROM products")}
-
-
-def request(member: MemberRef, *lines: Wish, **changes: Any) -> QuoteRequest:
-    """Ask for the price of lines."""
-    values: dict[str, Any] = {
-        "member": member, "key": "quote-key", "input_hash": b"input", "lines": lines, "entitlement_ids": (),
-        "payment": "cash", "deliver_on": None, "at": AT,
-    }  # fmt: skip
-    return QuoteRequest(**values | changes)
 
 
 def told(answer: Quoted | Refusal) -> tuple[Any, ...]:
@@ -54,23 +37,6 @@ def told(answer: Quoted | Refusal) -> tuple[Any, ...]:
 async def quoted(*many: QuoteRequest) -> list[tuple[Any, ...]]:
     """Quote, and give what came of it."""
     return [told(one) for one in await quotes.quote(Shelves(), many)]
-
-
-async def entitled(db: str, member: MemberRef, kind: str, terms: str, **changes: Any) -> int:
-    """Let a member's outlet hold an entitlement."""
-    values = {
-        "outlet_id": None, "member_id": member.id, "type": kind, "name": "权益", "terms": terms, "source_kind": "tests",
-        "source_id": f"{kind}-{terms}-{changes}", "state": "free", "granted_at": AT - timedelta(days=1),
-        "expires_at": AT + timedelta(days=7),
-    } | changes  # fmt: skip
-    ((outlet_id,),) = await rows.fetch(db, "SELECT current_outlet_id FROM members WHERE id = $1", member.id)
-    values["outlet_id"] = outlet_id
-    places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
-    ((made,),) = await rows.fetch(
-        db, f"INSERT INTO entitlements ({', '.join(values)}) VALUES ({places}) RETURNING id", *values.values()
-    )
-    assert isinstance(made, int)
-    return made
 
 
 async def test_a_quote_is_worked_out_from_todays_prices_and_kept(db: str, data_keys: DataKeys) -> None:

@@ -14,8 +14,9 @@ from app.http.payloads import Instant
 from loyalty.catalogue.errors import ProductUnknown
 from loyalty.ordering import rules
 from loyalty.ordering.errors import EntitlementUnfit
-from loyalty.ordering.quotes import Against, Quoted, QuoteRequest
+from loyalty.ordering.quotes import Quoted
 from loyalty.ordering.rules import PricedLine, Wish
+from loyalty.ordering.working_out import Against, QuoteRequest
 
 FEATURE = "ordering"
 Cases = Annotated[int, Meta(ge=1, le=rules.CASES_MAX)]

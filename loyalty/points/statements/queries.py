@@ -88,3 +88,24 @@ async def entries_between(outlet_id: int, from_at: datetime, until_at: datetime,
         until_at,
         limit,
     )
+
+
+async def net(sources: Sequence[tuple[str, str]]) -> list[asyncpg.Record]:
+    """Read what documents have promised and paid, less what was taken back since."""
+    return await reading().fetch(
+        """
+        WITH base AS MATERIALIZED (
+            SELECT e.id, e.source_kind, e.source_id, e.points + e.pending_change AS points
+              FROM unnest($1::text[], $2::text[]) AS w(source_kind, source_id)
+             CROSS JOIN LATERAL (SELECT * FROM ledger_entries
+                                  WHERE source_id = w.source_id AND source_kind = w.source_kind
+                                    AND of_entry_id IS NULL LIMIT 4) e
+        )
+        SELECT b.source_kind, b.source_id, b.points + coalesce(r.points, 0) AS points
+          FROM base b
+          LEFT JOIN LATERAL (SELECT sum(e.points + e.pending_change) AS points FROM ledger_entries e
+                              WHERE e.of_entry_id = b.id) r ON true
+        """,
+        [kind for kind, _ in sources],
+        [source_id for _, source_id in sources],
+    )

@@ -181,3 +181,9 @@ def entry_of(row: asyncpg.Record) -> Entry:
         row["id"], row["kind"], row["points"], row["owed_change"], row["pending_change"], lots, row["source_kind"],
         row["source_id"], row["rule"], row["why"], row["at"], row["of_entry_id"], row["campaign_id"],
     )  # fmt: skip
+
+
+async def net(sources: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Tell what documents, named by kind and id, have promised and paid, less what went back. Needs a reader."""
+    rows = await queries.net(sources)
+    return {(row["source_kind"], row["source_id"]): int(row["points"]) for row in rows}

@@ -1,5 +1,6 @@
-"""What becomes of entitlements. The states and who may change them: free → held → redeemed, held → free, free → lapsed.
+"""What becomes of entitlements: free → held → redeemed, held → free, free → lapsed.
 
+A redeemed one is free again where the order that used it up comes to nothing.
 Set verbs, but for ``lapse`` and reads: RuntimeError outside a transaction, allotments locked in id order, then
 entitlements. A hold outlives expiry: what is released after its end lapses at once. A unit goes back to its allotment
 in the transaction that ends the right to it, and so once.
@@ -89,6 +90,19 @@ async def read(entitlement_ids: Collection[int]) -> list[Entitlement]:
     return [told(row) for row in await queries.by_id(list(entitlement_ids))] if entitlement_ids else []
 
 
+async def lock(entitlement_ids: Collection[int]) -> dict[int, Entitlement]:
+    """Lock entitlements in id order and tell how they stand: nobody else moves one until we end. One statement."""
+    if not entitlement_ids:
+        return {}
+    return {row["id"]: told(row) for row in await queries.lock(sorted(entitlement_ids))}
+
+
+async def lock_allotments(entitlement_ids: Collection[int]) -> None:
+    """Lock the allotments of entitlements that may be released, for callers that lock other things in between."""
+    if entitlement_ids:
+        await allotments.lock(await queries.allotments_of(sorted(entitlement_ids)))
+
+
 async def hold(many: Sequence[Use]) -> list[Answer]:
     """Let orders hold entitlements until they are confirmed or cancelled. Who holds one already may again."""
     return await _change(many, "hold")
@@ -100,7 +114,10 @@ async def redeem(many: Sequence[Use]) -> list[Answer]:
 
 
 async def release(many: Sequence[Use]) -> list[Answer]:
-    """Give back what orders hold: free again, or lapsed when its time is over, and then its unit goes back."""
+    """Give back what orders hold or have used up: free again, or lapsed when its time is over; then its unit goes back.
+
+    Used up ones are of orders that came to nothing, such as one that the hub confirmed and cancelled.
+    """
     return await _change(many, "release")
 
 
@@ -141,6 +158,7 @@ def _next(found: Entitlement, use: Use, wish: str) -> tuple[str, str | None] | A
         ("redeem", "held", True): ("redeemed", use.holder),
         ("redeem", "redeemed", True): found,
         ("release", "held", True): released,
+        ("release", "redeemed", True): released,
         ("release", "free", False): found,
         ("release", "lapsed", False): found,
     }
@@ -160,6 +178,9 @@ def _moved(found: Entitlement, verdict: tuple[str, str | None], at: datetime) ->
     return msgspec.structs.replace(found, state=state, held_by=holder, held_at=held_at, ended_at=ended_at)
 
 
+_EVENTS = {"redeemed": "entitlement.redeemed", "lapsed": "entitlement.lapsed", "free": "entitlement.restored"}
+
+
 async def _move(
     moved: dict[int, tuple[str, str | None, datetime]],
     rows: dict[int, asyncpg.Record],
@@ -173,13 +194,13 @@ async def _move(
     await outbox.record(
         [
             Event(
-                f"entitlement.{moved[one][0]}",
+                _EVENTS[moved[one][0]],
                 rows[one]["outlet_code"],
                 moved[one][2],
                 {"entitlement_id": str(one), "reward_type": states[one].type, "by": moved[one][1]},
             )
             for one in sorted(moved)
-            if moved[one][0] in {"redeemed", "lapsed"}
+            if moved[one][0] in {"redeemed", "lapsed"} or rows[one]["state"] == "redeemed"
         ]
     )
 

@@ -1,0 +1,1 @@
+"""Orders as members, reps and the order desk look at them."""
