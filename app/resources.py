@@ -19,7 +19,8 @@ from games.registry import GAMES
 from loyalty.batches import Batcher
 from loyalty.catalogue.shelves import PageRequest, Shelves, ShownPage
 from loyalty.customers.personal import DataKeys
-from loyalty.ordering import quotes
+from loyalty.ordering import orders, quotes
+from loyalty.ordering.orders import Placed, Placing
 from loyalty.ordering.quotes import Quoted
 from loyalty.ordering.working_out import QuoteRequest
 from loyalty.rewards import redemptions
@@ -48,6 +49,9 @@ class Resources:
     redemptions: Batcher[Redemption, Redeemed]
     shelves: Batcher[PageRequest, ShownPage]
     quotes: Batcher[QuoteRequest, Quoted]
+    orders: Batcher[Placing, Placed]
+    kept_shelves: Shelves
+    """For calls that look at a shelf by the way."""
 
 
 @asynccontextmanager
@@ -80,14 +84,26 @@ async def opened(
         kept = Shelves()
         shelves = Batcher(kept.pages)
         quoting = Batcher(partial(quotes.quote, kept))
+        placing = Batcher(partial(orders.place, kept))
         stack.push_async_callback(homes.close)
         stack.push_async_callback(shelves.close)
         stack.push_async_callback(quoting.close)
+        stack.push_async_callback(placing.close)
         stack.push_async_callback(redeeming.close)
         for batcher in plays.values():
             stack.push_async_callback(batcher.close)
         yield Resources(
-            settings, redis, wechat, DataKeys(settings.data_keys), plays, homes, redeeming, shelves, quoting
+            settings,
+            redis,
+            wechat,
+            DataKeys(settings.data_keys),
+            plays,
+            homes,
+            redeeming,
+            shelves,
+            quoting,
+            placing,
+            kept,
         )
 
 

@@ -49,6 +49,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "expiry": every("tasks.expire_points", 600),
     "lapses": every("tasks.lapse_entitlements", 60),
     "quotes": every("tasks.forget_quotes", 3_600),
+    "completions": every("tasks.complete_orders", 300),
+    "order-points": every("tasks.release_order_points", 300),
     "budgets": every("tasks.watch_budgets", 60),
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, timedelta
+from functools import partial
 
 import msgspec
 import pytest
@@ -226,7 +227,7 @@ async def test_two_phones_place_one_order_of_a_quote(db: str, data_keys: DataKey
     quote = await quoted_for(member, Wish(found["A"], 3))
     wishes = [placing(member, quote.quote_id, key=f"phone-{n}") for n in range(4)]
     answers = await asyncio.gather(
-        *(Batcher(lambda many: orders.place(Shelves(), many)).submit(one) for one in wishes), return_exceptions=True
+        *(Batcher(partial(orders.place, Shelves())).submit(one) for one in wishes), return_exceptions=True
     )
     assert sorted(type(one).__name__ for one in answers) == ["Placed", "QuoteUsed", "QuoteUsed", "QuoteUsed"]
     assert await rows.fetch(db, "SELECT count(*) FROM orders") == [(1,)]

@@ -3,10 +3,10 @@
 from app.http.doors import MemberDoor, OptionalMemberDoor, PublicDoor
 from app.http.endpoints import Endpoint, Group
 from app.http.limits import Limit
-from app.http.mini import bindings, games, homes, points, products, quotes, rewards, sessions
+from app.http.mini import bindings, games, homes, points, rewards, sessions
+from app.http.mini.ordering_endpoints import ORDERING
 from app.http.mini.paging import PageQuery
 from games.registry import GAMES
-from loyalty.catalogue.errors import FavouritesFull, ProductUnknown
 from loyalty.customers.errors import (
     AlreadyBound,
     BindingCodeExpired,
@@ -25,14 +25,6 @@ from loyalty.customers.errors import (
 )
 from loyalty.customers.texts import TEXTS, Text
 from loyalty.errors import IdempotencyKeyReused, Overloaded, TryAgain
-from loyalty.ordering.errors import (
-    CasesInvalid,
-    CouponMinimum,
-    DeliveryDayInvalid,
-    EntitlementUnfit,
-    LinesInvalid,
-    NoDelivery,
-)
 from loyalty.points.errors import InsufficientPoints
 from loyalty.rewards.errors import (
     RewardClosed,
@@ -176,57 +168,7 @@ MEMBERS = Group(
         ),
         Endpoint("GET", "/games", "可以参加的活动", games.list_games, games.GamesView, refusals=(Overloaded,)),
         *(endpoint for game in GAMES for endpoint in games.endpoints_of(game)),
-        Endpoint(
-            "GET",
-            "/products",
-            "可以订的商品",
-            products.list_products,
-            products.Products,
-            query=products.ProductsQuery,
-            refusals=(BindingRequired, FeatureOff, Overloaded),
-        ),
-        Endpoint(
-            "PUT",
-            "/products/{id}/favourite",
-            "收藏商品",
-            products.put_favourite,
-            None,
-            statuses=(204,),
-            refusals=(BindingRequired, FeatureOff, ProductUnknown, FavouritesFull, Overloaded),
-        ),
-        Endpoint(
-            "DELETE",
-            "/products/{id}/favourite",
-            "取消收藏",
-            products.remove_favourite,
-            None,
-            statuses=(204,),
-            refusals=(BindingRequired, ProductUnknown),
-        ),
-        Endpoint(
-            "POST",
-            "/quotes",
-            "报价",
-            quotes.make_quote,
-            quotes.QuoteView,
-            statuses=(201, 200),
-            body=quotes.NewQuote,
-            keyed=True,
-            refusals=(
-                BindingRequired,
-                FeatureOff,
-                ProductUnknown,
-                LinesInvalid,
-                CasesInvalid,
-                EntitlementUnfit,
-                CouponMinimum,
-                DeliveryDayInvalid,
-                NoDelivery,
-                IdempotencyKeyReused,
-                TryAgain,
-                Overloaded,
-            ),
-        ),
+        *ORDERING,
         Endpoint("GET", "/points", "门店积分", points.read_points, points.PointsView, refusals=(BindingRequired,)),
         Endpoint(
             "GET",

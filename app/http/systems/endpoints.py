@@ -6,10 +6,12 @@ from app.http.limits import Limit
 from app.http.systems.codes import IssuedBindingCode, NewBindingCode, issue_binding_code
 from app.http.systems.feeds import FeedPage, FeedQuery, read_feed
 from app.http.systems.masterdata import BODY_BYTES_MAX, MASTER_DATA
+from app.http.systems.progress import NewProgress, ProgressView, report_progress
 from loyalty.customers.errors import OutletClosed, OutletUnknown
-from loyalty.errors import DatabaseUnavailable
+from loyalty.errors import DatabaseUnavailable, TryAgain
 from loyalty.events.rules import FEEDS
 from loyalty.feeds.feeds import FeedUnknown
+from loyalty.ordering.errors import LineUnknown, OrderUnknown, ProgressReused, ReportTooEarly
 
 SYSTEMS = Group(
     "systems",
@@ -29,6 +31,18 @@ SYSTEMS = Group(
             limit=Limit("binding-codes", 600, 60),
             body_bytes_max=BODY_BYTES_MAX,
             refusals=(OutletUnknown, OutletClosed),
+        ),
+        Endpoint(
+            "POST",
+            "/orders/{number}/progress",
+            "上报订单进度",
+            report_progress,
+            ProgressView,
+            body=NewProgress,
+            scope="orders",
+            limit=Limit("progress", 6_000, 60),
+            body_bytes_max=BODY_BYTES_MAX,
+            refusals=(OrderUnknown, ProgressReused, LineUnknown, ReportTooEarly, TryAgain),
         ),
         Endpoint(
             "GET",

@@ -184,7 +184,8 @@ async def add_shortages(order_id: int, rows: Sequence[tuple[int, int, int, str]]
         """
         INSERT INTO order_shortages AS s (order_id, line_number, cases_short, special_cases, reason, told_at, state,
                                           decided_at)
-        SELECT $1, line_number, cases_short, special_cases, reason, $6, $7, CASE WHEN $7 <> 'open' THEN $6 END
+        SELECT $1, line_number, cases_short, special_cases, reason, $6::timestamptz, $7::text,
+               CASE WHEN $7::text <> 'open' THEN $6::timestamptz END
           FROM unnest($2::int[], $3::int[], $4::int[], $5::text[])
             AS w(line_number, cases_short, special_cases, reason)
         ON CONFLICT (order_id, line_number) WHERE state = 'open' DO UPDATE
