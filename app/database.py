@@ -27,6 +27,7 @@ MODELS = (
     "loyalty.rewards.models",
     "loyalty.ordering.models",
     "loyalty.notices.models",
+    "loyalty.feeds.webhooks.models",
     "loyalty.engagement.models",
     "games.checkin.models",
 )

@@ -30,4 +30,5 @@ BUDGET_USED = Gauge(
     ("campaign",),
     multiprocess_mode="mostrecent",
 )
+WEBHOOKS = Counter("leketong_webhook_calls_total", "Calls to webhook consumers", ("consumer", "result"))
 TASKS = Counter("leketong_tasks_total", "Task runs", ("task", "result"))

@@ -230,7 +230,15 @@ def _add_celery(supervisor: Supervisor, home: Path, python: Callable[..., Child]
     celery = ["-m", "celery", "-A", "tasks.celery"]
     worker = ["worker", "--loglevel", "INFO", "--concurrency", "1", "--without-gossip", "--without-mingle"]
     beat = ["beat", "--loglevel", "INFO", "--pidfile", "", "--schedule", str(home / "celery" / "beat")]
-    supervisor.start([python("celery-beat", [*celery, *beat]), python("celery-worker", [*celery, *worker])])
+    sender = ["worker", "--loglevel", "INFO", "--pool", "solo", "--queues", "sending", "--hostname", "sender@%h"]
+    supervisor.start(
+        [
+            python("celery-beat", [*celery, *beat]),
+            python("celery-worker", [*celery, *worker]),
+            # A process of its own for what waits for other programs' servers, so that nothing else waits for them.
+            python("celery-sender", [*celery, *sender, "--without-gossip", "--without-mingle"]),
+        ]
+    )
     supervisor.stop_first("web")
 
 

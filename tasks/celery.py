@@ -51,15 +51,24 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "quotes": every("tasks.forget_quotes", 3_600),
     "completions": every("tasks.complete_orders", 300),
     "order-points": every("tasks.release_order_points", 300),
+    "webhooks": every("tasks.send_webhooks", 1),
+    "old-webhooks": every("tasks.forget_webhooks", 3_600),
     "budgets": every("tasks.watch_budgets", 60),
 }
 
-celery = Celery("leketong", include=["tasks.upkeep", "tasks.points", "tasks.ordering", "tasks.reactions"])
+SENDING = "sending"
+"""The queue of tasks that wait for other programs' servers: a worker of its own takes it, so nothing else waits."""
+ROUTES = {name: {"queue": SENDING} for name in ("tasks.send_webhooks",)}
+
+celery = Celery(
+    "leketong", include=["tasks.upkeep", "tasks.points", "tasks.ordering", "tasks.webhooks", "tasks.reactions"]
+)
 celery.conf.update(
     broker_url=broker_url(settings.from_environment(house.environment(os.environ)).redis_url),
     broker_connection_retry_on_startup=True,
     broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, "unacked_restore_throttle": 1},
     beat_schedule=SCHEDULE,
+    task_routes=ROUTES,
     timezone="Asia/Shanghai",
     task_acks_late=True,
     task_reject_on_worker_lost=True,

@@ -1,6 +1,7 @@
 """What is in the database, to prove that a refusal moved nothing."""
 
 import asyncio
+from collections.abc import Callable
 
 import asyncpg
 
@@ -72,6 +73,13 @@ async def execute(url: str, statement: str, *arguments: object) -> None:
         await connection.execute(statement, *arguments)
     finally:
         await connection.close()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Return when something has come true in this process."""
+    async with asyncio.timeout(WAIT_SECONDS_MAX):
+        while not is_so():
+            await asyncio.sleep(0.005)
 
 
 async def until_blocked(url: str) -> None:

@@ -1,17 +1,16 @@
 """Feeds: other programs read what happened, in order of position."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import msgspec
 from msgspec import Meta
 
 from app.http.endpoints import Call
 from app.http.errors import OutOfRange
-from app.http.payloads import Instant
 from loyalty.feeds import feeds
+from loyalty.feeds.cloudevents import CloudEvent, cloud_event
 
 POSITION_MAX = 2**63 - 1
-SOURCE = "leketong"
 
 Position = Annotated[str, Meta(pattern=r"^(0|[1-9][0-9]{0,18})$", description="十进制位置，0 是起点")]
 
@@ -21,20 +20,6 @@ class FeedQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     after: Position = "0"
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
-
-
-class CloudEvent(msgspec.Struct, frozen=True):
-    """An event as CloudEvents 1.0, with its place in the feed as the extension ``position``."""
-
-    specversion: str
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: Instant
-    datacontenttype: str
-    position: str
-    data: dict[str, Any]
 
 
 class FeedPage(msgspec.Struct, frozen=True):
@@ -53,20 +38,7 @@ async def read_feed(call: Call) -> FeedPage:
         raise OutOfRange(field="after", expected=f"不大于 {POSITION_MAX}")
     page = await feeds.page(call.params["feed"], after, query.limit)
     return FeedPage(
-        [
-            CloudEvent(
-                "1.0",
-                event.event_id,
-                SOURCE,
-                f"leketong.{event.type}",
-                event.subject,
-                event.occurred_at,
-                "application/json",
-                str(event.position),
-                event.data,
-            )
-            for event in page.events
-        ],
+        [cloud_event(event) for event in page.events],
         str(page.next_after),
         page.has_more,
     )
