@@ -4,7 +4,6 @@ Sanic's own manager never restarts a crashed worker and leaves workers behind wh
 is ours and each worker is a child of ours.
 """
 
-import errno
 import socket
 import sys
 import time
@@ -19,17 +18,12 @@ from app.children import Child, ChildFault
 from app.dependencies import DependencyFault
 from app.embedded import EmbeddedServerFault, Places, Server
 from app.house import HouseOccupied
+from app.ports import LOCAL, PortFault, listen
 from app.settings import Settings, SettingsError
 from app.watching import READY_SECONDS_MAX, Interrupted, Supervisor, say, step
 
 ROOT = Path(__file__).parent.parent
-PORTS_TRIED = 50
 LEFT_PORT_SECONDS_MAX = 5.0
-LOCAL = "127.0.0.1"
-
-
-class PortFault(Exception):  # noqa: N818 - told in one sentence
-    """Nobody can listen where we were asked to."""
 
 
 def run(environ: Mapping[str, str]) -> int:
@@ -62,6 +56,7 @@ def _run(supervisor: Supervisor, home: Path, environ: dict[str, str]) -> None:
     with (
         listen(environ, "PORT", 8000, host, patience) as web,
         listen(environ, "SANDBOX_PORT", 8001, LOCAL, patience) as sandbox,
+        listen(environ, "HUB_PORT", 8002, LOCAL, patience) as hub,
     ):
         web_url = f"http://{host}:{web.getsockname()[1]}"
         sandbox_url = f"http://{LOCAL}:{sandbox.getsockname()[1]}"
@@ -91,8 +86,12 @@ def _run(supervisor: Supervisor, home: Path, environ: dict[str, str]) -> None:
             supervisor.start([stamper])
             _add_web(supervisor, config, web, python, after=stamper)
         _add_celery(supervisor, home, python)
+        if sandboxed:
+            supervisor.start([_demo_hub(home, hub, python)])
+            supervisor.stop_first("web")
         metrics_url = serve_metrics(supervisor, config, host)
-        _tell_addresses(home, web_url, sandbox_url if sandboxed else None, metrics_url)
+        hub_url = f"http://{LOCAL}:{hub.getsockname()[1]}"
+        _tell_addresses(home, web_url, (sandbox_url, hub_url) if sandboxed else None, metrics_url)
         say(f"准备就绪，用了 {time.monotonic() - started:.1f} 秒。按 Ctrl-C 停止。")
         supervisor.watch()
 
@@ -203,6 +202,12 @@ def _sandbox(home: Path, sandbox: socket.socket, url: str, callback_url: str, py
     )
 
 
+def _demo_hub(home: Path, hub: socket.socket, python: Callable[..., Child]) -> Child:
+    state = str(home / "demo-hub.sqlite")
+    arguments = ["-m", "app.demo_hub", "--fd", str(hub.fileno()), "--state", state]
+    return python("demo-hub", arguments, fds=(hub.fileno(),))
+
+
 def _add_web(
     supervisor: Supervisor,
     config: Settings,
@@ -242,40 +247,6 @@ def _add_celery(supervisor: Supervisor, home: Path, python: Callable[..., Child]
     supervisor.stop_first("web")
 
 
-def listen(
-    environ: Mapping[str, str], name: str, default: int, host: str, patience_seconds: float = 0.0
-) -> socket.socket:
-    """Listen on the port that the variable asks for, else on the default or the next free one.
-
-    A port that is taken is waited for, so long as ``patience_seconds`` last.
-
-    Raises PortFault for a port that was asked for and is taken, or a host that is not ours, and SettingsError for a
-    port that is none.
-    """
-    text = environ.get(name, "").strip()
-    if text and (not text.isascii() or not text.isdigit() or int(text) > settings.PORT_MAX):
-        raise SettingsError(f"{name} must be a whole number from 0 to {settings.PORT_MAX}")
-    wanted = [int(text)] if text else list(range(default, default + PORTS_TRIED))
-    deadline = time.monotonic() + patience_seconds
-    while wanted:
-        try:
-            bound = socket.create_server((host, wanted[0]), backlog=4096)
-        except OSError as fault:
-            if fault.errno == errno.EADDRINUSE:
-                if time.monotonic() < deadline:
-                    time.sleep(0.05)
-                else:
-                    del wanted[0]
-                continue
-            why = str(fault.strerror).partition(" (")[0]
-            raise PortFault(f"不能在 {host} 的 {wanted[0]} 端口上监听（{why}），请检查 HOST 和 {name}") from None
-        bound.set_inheritable(True)
-        return bound
-    if text:
-        raise PortFault(f"{name} 指定的端口 {text} 被占用了，请换一个，或停掉占用它的程序")
-    raise PortFault(f"{default} 到 {default + PORTS_TRIED - 1} 的端口都被占用了，请用 {name} 指定一个")
-
-
 def serve_metrics(supervisor: Supervisor, config: Settings, host: str) -> str:
     """Serve /metrics, the sum over all children, and give its address."""
     supervisor.metrics_folder = config.home / "metrics"
@@ -308,12 +279,13 @@ def _ours(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name in names or name.startswith("WECHAT_")}
 
 
-def _tell_addresses(home: Path, web_url: str, sandbox_url: str | None, metrics_url: str) -> None:
+def _tell_addresses(home: Path, web_url: str, demo_urls: tuple[str, str] | None, metrics_url: str) -> None:
     say("")
     say(f"  接口      {web_url}")
     say(f"  接口文档  {web_url}/docs")
-    if sandbox_url:
-        say(f"  微信沙箱  {sandbox_url}/sandbox/")
+    if demo_urls:
+        say(f"  微信沙箱  {demo_urls[0]}/sandbox/")
+        say(f"  订单中心  {demo_urls[1]}/")
     say(f"  指标      {metrics_url}")
     say(f"  日志      {home / 'logs'}")
     if (home / "demo.txt").exists():

@@ -1,7 +1,7 @@
 """The pure rules of ordering: when a plant delivers, what an order costs, and what still stands against it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -114,7 +114,8 @@ def delivery_dates(at: datetime, terms: OrderTerms, weekdays: Collection[int] | 
 
 def cut_off_of(deliver_on: date, terms: OrderTerms) -> datetime:
     """Tell until when a day can be ordered for: the cut-off hour of the day before, Shanghai's."""
-    return datetime.combine(deliver_on - timedelta(days=1), time(), SHANGHAI) + timedelta(hours=terms.cut_off_hour)
+    midnight = datetime.combine(deliver_on - timedelta(days=1), time(), SHANGHAI)
+    return (midnight + timedelta(hours=terms.cut_off_hour)).astimezone(UTC)
 
 
 class Wish(msgspec.Struct, frozen=True, gc=False):

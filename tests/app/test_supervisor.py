@@ -18,10 +18,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from app import supervisor
 from app.embedded import EmbeddedServers
+from app.ports import LOCAL, PortFault, listen
 from app.settings import SettingsError
-from app.supervisor import LOCAL, PortFault, listen
 from tests.conftest import environment, fresh_database
 from tests.test_journey import Running, start, stop
 
@@ -171,19 +170,19 @@ def test_a_port_that_a_killed_house_still_holds_is_waited_for() -> None:
 def test_a_taken_default_port_moves_to_the_next() -> None:
     with socket.create_server((LOCAL, 0)) as taken:
         port = taken.getsockname()[1]
-        with supervisor.listen({}, "PORT", port, LOCAL) as bound:
-            assert port < bound.getsockname()[1] < port + supervisor.PORTS_TRIED
+        with ports.listen({}, "PORT", port, LOCAL) as bound:
+            assert port < bound.getsockname()[1] < port + ports.PORTS_TRIED
 
 
 @pytest.mark.parametrize("port", ["²", "-1", "65536", "http"])
 def test_a_port_that_is_none_is_named(port: str) -> None:
     with pytest.raises(SettingsError, match="PORT must be a whole number from 0 to 65535"):
-        supervisor.listen({"PORT": port}, "PORT", 8000, LOCAL)
+        ports.listen({"PORT": port}, "PORT", 8000, LOCAL)
 
 
 def test_an_address_that_is_not_ours_is_not_told_as_taken_ports() -> None:
     with pytest.raises(PortFault, match="请检查 HOST 和 PORT"):
-        supervisor.listen({}, "PORT", 8000, "192.0.2.1")
+        ports.listen({}, "PORT", 8000, "192.0.2.1")
 
 
 @pytest.mark.parametrize(

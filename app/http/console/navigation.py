@@ -23,6 +23,7 @@ class Entry:
 
 ADJUSTING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer", "checker")
 SELLING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer")
+ORDERING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "rep", "supervisor")
 MARKETING: tuple[Role, ...] = ("admin", "marketer")
 
 ENTRIES: tuple[Entry, ...] = (
@@ -30,6 +31,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("客户", "门店", "/outlets", "shop"),
     Entry("客户", "业务员", "/ops/reps", "truck", ("admin", "plant_lead", "supervisor")),
     Entry("客户", "积分调整", "/ops/adjustments", "check", ADJUSTING),
+    Entry("订货", "订单", "/ops/orders", "list", ORDERING),
     Entry("订货", "商品和价格", "/ops/products", "box", SELLING),
     Entry("市场", "兑换奖品", "/marketing/rewards", "gift", MARKETING, whole=True),
     Entry("市场", "活动预算", "/marketing/campaigns", "flag", MARKETING, whole=True),
@@ -38,6 +40,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("管理", "组织", "/admin/organisation", "tree", ("admin",)),
     Entry("管理", "功能开关", "/admin/switches", "switch", ("admin",), whole=True),
     Entry("管理", "系统密钥", "/admin/keys", "key", ("admin",), whole=True),
+    Entry("管理", "事件推送", "/admin/webhooks", "truck", ("admin",), whole=True),
     Entry("管理", "操作记录", "/admin/audit", "list", ("admin", "plant_lead")),
 )
 

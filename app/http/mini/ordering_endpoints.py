@@ -1,7 +1,8 @@
 """The members' calls about products, quotes and orders."""
 
+from app.http import orders as order_views
 from app.http.endpoints import Endpoint
-from app.http.mini import order_views, orders, products, quotes
+from app.http.mini import orders, products, quotes
 from app.http.mini.paging import PageQuery
 from loyalty.catalogue.errors import FavouritesFull, ProductUnknown
 from loyalty.customers.errors import BindingRequired

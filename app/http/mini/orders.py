@@ -10,8 +10,8 @@ from app.http import payloads
 from app.http.endpoints import Call, Reply
 from app.http.mini import switching
 from app.http.mini.ids import Id, number_of
-from app.http.mini.order_views import Orders, OrderView, placed_view, summary_view, view_of
 from app.http.mini.paging import PageQuery
+from app.http.orders import Orders, OrderView, placed_view, summary_view, view_of
 from loyalty.catalogue.rules import Item
 from loyalty.ordering.documents import NOTE_LENGTH_MAX, Invoice
 from loyalty.ordering.errors import QuoteUnknown, SubstituteUnfit

@@ -18,7 +18,7 @@ from app.http.console.lists import Listing
 from app.http.console.pages import Answer, Area, Page, View, Visit
 from app.http.console.stories import moment_of
 from app.http.console.tables import TableQuery
-from app.http.outlets import people, points, rights
+from app.http.outlets import orders, people, points, rights
 from loyalty import transactions
 from loyalty.clock import business_date
 from loyalty.customers.care import outlets
@@ -56,8 +56,15 @@ FILTERS = (
     Filter("status", "状态", tuple(STATUS.items())),
 )
 CRUMBS = (("门店", "/outlets"),)
-TABS = {"people": "成员", "points": "积分", "entitlements": "权益", "events": "动态", "changes": "处理记录"}
-TabName = Literal["people", "points", "entitlements", "events", "changes"]
+TABS = {
+    "people": "成员",
+    "orders": "订单",
+    "points": "积分",
+    "entitlements": "权益",
+    "events": "动态",
+    "changes": "处理记录",
+}
+TabName = Literal["people", "orders", "points", "entitlements", "events", "changes"]
 
 
 async def list_outlets(visit: Visit) -> Answer:
@@ -117,6 +124,11 @@ async def show_points(visit: Visit) -> Answer:
     return await _shown(visit, "points")
 
 
+async def show_orders(visit: Visit) -> Answer:
+    """Show what an outlet has ordered."""
+    return await _shown(visit, "orders")
+
+
 async def show_entitlements(visit: Visit) -> Answer:
     """Show what an outlet holds, and what became of what it held."""
     return await _shown(visit, "entitlements")
@@ -169,6 +181,8 @@ async def _shown(visit: Visit, tab: TabName) -> View:
         case "people":
             context["people"] = bound
             context["dialogs"] = people.dialogs_of(card, bound) if context["may_change"] else ()
+        case "orders":
+            context["table"] = await orders.table_of(card.id, f"{path}/orders")
         case "points":
             context |= await points.context_of(visit, card, f"{path}/points")
         case "entitlements":

@@ -176,10 +176,18 @@ async def again(shelves: Shelves, member: MemberRef, number: str | None, at: dat
 
 
 async def find(
-    reach: Reach, text: str, status: str, only: Only, order: str, skip: int, limit: int, at: datetime
+    reach: Reach,
+    text: str,
+    status: str,
+    only: Only,
+    order: str,
+    skip: int,
+    limit: int,
+    at: datetime,
+    before_id: int | None = None,
 ) -> list[Summary]:
-    """List orders of outlets in reach. Needs a reader."""
-    rows = await queries.find(reach, text, status, only, order, skip, limit, at, business_date(at))
+    """List orders of outlets in reach, below ``before_id`` where one is given. Needs a reader."""
+    rows = await queries.find(reach, text, status, only, order, skip, limit, at, business_date(at), before_id)
     return [_summary(row) for row in rows]
 
 

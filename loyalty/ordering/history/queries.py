@@ -111,6 +111,7 @@ async def find(
     limit: int,
     at: datetime,
     today: date,
+    before_id: int | None,
 ) -> list[asyncpg.Record]:
     """List orders in reach: by number, or the outlet's code or name; ``only`` stuck, short, or for tomorrow's truck."""
     shown = {
@@ -125,6 +126,7 @@ async def find(
          WHERE EXISTS (SELECT FROM outlets x WHERE x.id = o.outlet_id AND {in_reach(reach).replace("o.", "x.")})
            AND ($6 = '%' OR o.number LIKE $6 OR c.code LIKE $6 OR c.name LIKE $6)
            AND ($7 = '' OR o.status = $7) AND {shown} AND $5::date IS NOT NULL
+           AND ($10::bigint IS NULL OR o.id < $10)
          ORDER BY {_ORDERS[order]} OFFSET $8 LIMIT $9
         """,
         *asked(reach, at),
@@ -133,6 +135,7 @@ async def find(
         status,
         skip,
         limit,
+        before_id,
     )
 
 

@@ -1,4 +1,4 @@
-"""Orders as their members see them, and their rep."""
+"""Orders as their members see them, and the rep of their outlet."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -141,6 +141,19 @@ class OrderView(msgspec.Struct, frozen=True):
     can_receive: bool
     cancel_until: Instant
     placed_at: Instant
+
+
+class OutletOrder(msgspec.Struct, frozen=True):
+    """An order in a list of several outlets."""
+
+    outlet_code: str
+    outlet_name: str
+    order: OrderSummary
+
+
+def outlet_order(one: Summary) -> OutletOrder:
+    """Give an order of a list of several outlets."""
+    return OutletOrder(one.outlet_code, one.outlet_name, summary_view(one))
 
 
 def placed_view(placed: Placed) -> PlacedView:

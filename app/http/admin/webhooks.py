@@ -1,0 +1,336 @@
+"""Webhooks: whom events are brought to, how it goes, and what to do when it does not."""
+
+from datetime import datetime, timedelta
+
+from app.http import errors
+from app.http.admin.staff import ADMIN
+from app.http.console.components import (
+    Action,
+    Cell,
+    Column,
+    Dialog,
+    Empty,
+    Fact,
+    Field,
+    Form,
+    Table,
+    Tone,
+    reason_field,
+    with_errors,
+)
+from app.http.console.forms import fault_of
+from app.http.console.pages import Answer, Page, Redirect, View, Visit
+from app.http.console.paths import int_id
+from app.http.console.stories import moment_of
+from app.http.console.whole import require_whole
+from loyalty import transactions
+from loyalty.clock import SHANGHAI
+from loyalty.errors import Refusal
+from loyalty.feeds.webhooks import consumers
+from loyalty.feeds.webhooks.consumers import Consumer, KeptDelivery, Lag
+from loyalty.organisation import audit
+from loyalty.organisation.audit import AuditSearch
+
+ROOT_PATH = "/admin/webhooks"
+CRUMBS = (("事件推送", ROOT_PATH),)
+SHOWN_MAX = 50
+STORY_MAX = 20
+FEED_WORDS = {"orders": "订单", "engagement": "签到、积分和权益", "bindings": "绑定"}
+STATES: dict[str, tuple[str, Tone]] = {
+    "active": ("推送中", "good"), "paused": ("已暂停", "quiet"), "disabled": ("已停止", "bad"),
+}  # fmt: skip
+DELIVERIES: dict[str, tuple[str, Tone]] = {
+    "due": ("等待中", "info"), "taken": ("已收下", "good"), "dead": ("没送到", "bad"),
+}  # fmt: skip
+SINCE = (("1", "1 小时前"), ("24", "1 天前"), ("168", "7 天前"))
+COLUMNS = (
+    Column("name", "推送给"),
+    Column("feeds", "推送什么"),
+    Column("state", "状态"),
+    Column("due", "等待中", numeric=True),
+    Column("dead", "没送到", numeric=True),
+    Column("last", "最近收下"),
+)
+DELIVERY_COLUMNS = (
+    Column("at", "进入时间"),
+    Column("type", "事件"),
+    Column("subject", "门店"),
+    Column("state", "状态"),
+    Column("tries", "失败次数", numeric=True),
+    Column("result", "最近一次"),
+)
+
+
+def _moment(at: datetime | None) -> str:
+    return "—" if at is None else f"{at.astimezone(SHANGHAI):%m-%d %H:%M:%S}"
+
+
+def _row(one: Consumer, lag: Lag) -> tuple[Cell, ...]:
+    word, tone = STATES[one.state]
+    return (
+        Cell(one.name, href=f"{ROOT_PATH}/{one.code}", note=one.url),
+        Cell("、".join(FEED_WORDS[feed] for feed in one.feeds)),
+        Cell("暂时联系不上", tone="warn") if one.closed_until and one.state == "active" else Cell(word, tone=tone),
+        Cell(f"{lag.due:,}"),
+        Cell(f"{lag.dead:,}", tone="bad" if lag.dead else None),
+        Cell(_moment(lag.last_taken_at)),
+    )
+
+
+async def list_consumers(visit: Visit) -> Answer:
+    """List all consumers."""
+    await require_whole(visit)
+    async with transactions.reader():
+        found = [(one, await consumers.lag(one.id)) for one in await consumers.listed()]
+    empty = Empty("还没有推送", "订单中心和数据平台可以马上收到事件，不用来查。", f"{ROOT_PATH}/new", "新增推送")
+    table = Table(
+        id="webhooks",
+        path=ROOT_PATH,
+        columns=COLUMNS,
+        rows=tuple(_row(one, lag) for one, lag in found),
+        empty=empty,
+        caption="事件推送",
+    )
+    return View(
+        "console/list.html",
+        "事件推送",
+        {
+            "table": table,
+            "actions": (Action("新增推送", f"{ROOT_PATH}/new"),),
+            "intro": "事件一发生就推送过去，按门店的先后顺序；对方断了会自动重试，一条不丢。",
+        },
+    )
+
+
+def _fields(one: Consumer | None = None) -> tuple[Field, ...]:
+    options = tuple(FEED_WORDS.items())
+    chosen = () if one is None else one.feeds
+    url_hint = "https:// 开头；不能是内网地址。"
+    return (
+        Field("name", "名称", value="" if one is None else one.name, required=True, length_max=40),
+        Field("url", "地址", value="" if one is None else one.url, required=True, length_max=500, hint=url_hint),
+        Field("feeds", "推送什么", kind="checks", options=options, values=chosen, required=True),
+    )
+
+
+def _new_form() -> Form:
+    code = Field("code", "编号", required=True, length_max=40, hint="小写字母、数字和横线，比如 order-hub。")
+    return Form(f"{ROOT_PATH}/new", (code, *_fields()), "生成推送", cancel_href=ROOT_PATH)
+
+
+async def new_consumer(visit: Visit) -> Answer:
+    """Show the form that makes a consumer."""
+    await require_whole(visit)
+    return View("console/form_page.html", "新增推送", {"form": _new_form(), "intro": ""}, crumbs=CRUMBS)
+
+
+async def add_consumer(visit: Visit) -> Answer:
+    """Make a consumer and show its secret this once."""
+    await require_whole(visit)
+    code, name = visit.field("code"), visit.field("name")
+    try:
+        secret = await consumers.add(
+            code,
+            name,
+            visit.field("url"),
+            visit.form.get("feeds", []),
+            visit.resources.data_keys,
+            visit.staff.actor,
+            visit.at,
+            demo=visit.resources.settings.demo,
+        )
+    except Refusal as refusal:
+        form = with_errors(_new_form(), visit.form, fault_of(refusal))
+        status = errors.status_of(refusal)
+        return View("console/form_page.html", "新增推送", {"form": form, "intro": ""}, status, CRUMBS)
+    return _secret(f"这是推送给 {name} 的签名密钥，对方用它验证。", secret, f"{ROOT_PATH}/{code}")
+
+
+def _secret(sentence: str, secret: str, back_href: str) -> View:
+    context = {"sentence": sentence, "secret": secret, "back_href": back_href}
+    return View("console/secret.html", "签名密钥", context, crumbs=CRUMBS)
+
+
+async def _read(visit: Visit) -> Consumer:
+    await require_whole(visit)
+    async with transactions.reader():
+        return await consumers.read(visit.params["code"])
+
+
+async def show_consumer(visit: Visit) -> Answer:
+    """Show one consumer."""
+    return await _shown(visit, await _read(visit))
+
+
+async def _shown(visit: Visit, one: Consumer, form: Form | None = None, status: int = 200) -> View:
+    wanted = AuditSearch(subject_kind="webhook", subject_id=one.code)
+    async with transactions.reader():
+        lag = await consumers.lag(one.id)
+        dead = await consumers.deliveries(one.id, "dead", 0, SHOWN_MAX)
+        latest = await consumers.deliveries(one.id, "", 0, SHOWN_MAX)
+        story = await audit.search(visit.reach.node_ids, wanted, 0, STORY_MAX)
+    path = f"{ROOT_PATH}/{one.code}"
+    return View(
+        "console/webhook.html",
+        one.name,
+        {
+            "facts": _facts(one, lag),
+            "actions": _actions(one, lag),
+            "form": form or Form(f"{path}/change", _fields(one), "保存", id="change"),
+            "dead": tuple((each.id, _delivery_text(each)) for each in dead),
+            "path": path,
+            "table": Table(
+                id="deliveries",
+                path=path,
+                columns=DELIVERY_COLUMNS,
+                rows=tuple(_delivery(each) for each in latest),
+                empty=Empty("还没有推送过", "有事件时马上就会推送。"),
+                caption="最近的推送",
+            ),
+            "dialogs": _dialogs(one, path),
+            "moments": tuple(moment_of(each) for each in story),
+        },
+        status,
+        CRUMBS,
+    )
+
+
+def _facts(one: Consumer, lag: Lag) -> tuple[Fact, ...]:
+    word, tone = STATES[one.state]
+    circuit = (
+        Fact("线路", f"连着 {one.failures} 次没送到，{_moment(one.closed_until)} 再试", "warn")
+        if one.closed_until
+        else Fact("线路", "通畅", "good")
+    )
+    return (
+        Fact("状态", f"{word}：{one.note}" if one.note else word, tone),
+        circuit,
+        Fact("等待中", f"{lag.due:,} 条" + (f"，最早 {_moment(lag.oldest_at)}" if lag.oldest_at else "")),
+        Fact("没送到", f"{lag.dead:,} 条", "bad" if lag.dead else None),
+        Fact("最近收下", _moment(lag.last_taken_at)),
+        Fact("旧密钥", f"{_moment(one.old_secret_until)} 前仍一起签名" if one.old_secret_until else "无"),
+    )
+
+
+def _actions(one: Consumer, lag: Lag) -> tuple[Action, ...]:
+    state = (
+        Action("暂停", dialog="pause", tone="plain") if one.state == "active" else Action("恢复推送", dialog="resume")
+    )
+    again = (Action("全部重推没送到的", dialog="revive"),) if lag.dead else ()
+    return (
+        *again,
+        state,
+        Action("从某时起重推", dialog="replay", tone="plain"),
+        Action("更换密钥", dialog="rotate", tone="plain"),
+    )
+
+
+def _dialogs(one: Consumer, path: str) -> tuple[Dialog, ...]:
+    since = Field("since", "从什么时候起", kind="select", options=SINCE, value="1", required=True)
+    replay = Form(f"{path}/replay", (since, reason_field()), "重新推送", id="replay-form")
+    pause = Form(f"{path}/pause", (reason_field(),), "暂停", "danger", id="pause-form")
+    rotating = Form(f"{path}/rotate", (), "更换", id="rotate-form")
+    reviving = Form(f"{path}/revive", (), "全部重推", id="revive-form")
+    resume = Form(f"{path}/resume", (reason_field(),), "恢复推送", id="resume-form")
+    return (
+        Dialog("pause", f"暂停推送给 {one.name}", "暂停期间的事件都留着，恢复后接着推送。", pause),
+        Dialog("resume", f"恢复推送给 {one.name}", "马上接着推送等待中的事件。", resume),
+        Dialog("replay", "从某时起重推", "对方按事件编号去重，重复的不会算两次。", replay),
+        Dialog("rotate", "更换密钥", "新旧密钥一起签名 1 天，对方慢慢换。", rotating),
+        Dialog("revive", "全部重推", "没送到的都重新推送一遍。", reviving),
+    )
+
+
+def _delivery_text(one: KeptDelivery) -> str:
+    return f"{_moment(one.taken_in_at)} {one.type} · {one.subject} · {_result(one)}"
+
+
+def _result(one: KeptDelivery) -> str:
+    if one.last_ms is None:
+        return "还没推送"
+    return f"{one.last_status or one.last_error}，{one.last_ms} 毫秒"
+
+
+def _delivery(one: KeptDelivery) -> tuple[Cell, ...]:
+    word, tone = DELIVERIES[one.state]
+    return (
+        Cell(_moment(one.taken_in_at)),
+        Cell(one.type),
+        Cell(one.subject),
+        Cell(word, tone=tone, note=f"{_moment(one.next_at)} 再试" if one.state == "due" and one.attempts else None),
+        Cell(str(one.attempts)),
+        Cell(_result(one)),
+    )
+
+
+async def change_consumer(visit: Visit) -> Answer:
+    """Change where and what is brought."""
+    one = await _read(visit)
+    try:
+        await consumers.change(
+            one.code,
+            visit.field("name"),
+            visit.field("url"),
+            visit.form.get("feeds", []),
+            visit.staff.actor,
+            visit.at,
+            demo=visit.resources.settings.demo,
+        )
+    except Refusal as refusal:
+        form = Form(f"{ROOT_PATH}/{one.code}/change", _fields(one), "保存", id="change")
+        return await _shown(visit, one, with_errors(form, visit.form, fault_of(refusal)), errors.status_of(refusal))
+    return Redirect(f"{ROOT_PATH}/{one.code}", "webhook_saved")
+
+
+async def pause(visit: Visit) -> Answer:
+    """Bring nothing for now."""
+    return await _set_state(visit, "paused")
+
+
+async def resume(visit: Visit) -> Answer:
+    """Go on."""
+    return await _set_state(visit, "active")
+
+
+async def _set_state(visit: Visit, state: str) -> Answer:
+    one = await _read(visit)
+    await consumers.set_state(one.code, state, visit.staff.actor, visit.field("reason"), visit.at)
+    return Redirect(f"{ROOT_PATH}/{one.code}", f"webhook_{state}")
+
+
+async def rotate(visit: Visit) -> Answer:
+    """Give a new secret and show it this once."""
+    one = await _read(visit)
+    secret = await consumers.rotate(one.code, visit.resources.data_keys, visit.staff.actor, visit.at)
+    return _secret(f"这是推送给 {one.name} 的新签名密钥。", secret, f"{ROOT_PATH}/{one.code}")
+
+
+async def replay(visit: Visit) -> Answer:
+    """Bring again what happened since some hours ago."""
+    one = await _read(visit)
+    hours = visit.field("since") if visit.field("since") in dict(SINCE) else SINCE[0][0]
+    since = visit.at - timedelta(hours=int(hours))
+    await consumers.replay(one.code, since, visit.staff.actor, visit.field("reason"), visit.at)
+    return Redirect(f"{ROOT_PATH}/{one.code}", "webhook_replayed")
+
+
+async def revive(visit: Visit) -> Answer:
+    """Try dead deliveries again: one, or all."""
+    one = await _read(visit)
+    wanted = visit.field("delivery")
+    await consumers.revive(one.code, int_id(wanted) if wanted else None, visit.staff.actor, visit.at)
+    return Redirect(f"{ROOT_PATH}/{one.code}", "webhook_revived")
+
+
+PAGES = (
+    Page("GET", "/webhooks", list_consumers, ADMIN),
+    Page("GET", "/webhooks/new", new_consumer, ADMIN),
+    Page("POST", "/webhooks/new", add_consumer, ADMIN),
+    Page("GET", "/webhooks/{code}", show_consumer, ADMIN),
+    Page("POST", "/webhooks/{code}/change", change_consumer, ADMIN),
+    Page("POST", "/webhooks/{code}/pause", pause, ADMIN),
+    Page("POST", "/webhooks/{code}/resume", resume, ADMIN),
+    Page("POST", "/webhooks/{code}/rotate", rotate, ADMIN),
+    Page("POST", "/webhooks/{code}/replay", replay, ADMIN),
+    Page("POST", "/webhooks/{code}/revive", revive, ADMIN),
+)
