@@ -204,7 +204,7 @@ def _sandbox(home: Path, sandbox: socket.socket, url: str, callback_url: str, py
 
 def _demo_hub(home: Path, hub: socket.socket, python: Callable[..., Child]) -> Child:
     state = str(home / "demo-hub.sqlite")
-    arguments = ["-m", "app.demo_hub", "--fd", str(hub.fileno()), "--state", state]
+    arguments = ["-m", "app.hub", "--fd", str(hub.fileno()), "--state", state]
     return python("demo-hub", arguments, fds=(hub.fileno(),))
 
 

@@ -18,6 +18,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from app import ports
 from app.embedded import EmbeddedServers
 from app.ports import LOCAL, PortFault, listen
 from app.settings import SettingsError

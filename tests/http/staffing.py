@@ -15,11 +15,17 @@ from loyalty.campaigns import campaigns
 from loyalty.campaigns.campaigns import CampaignPlan
 from loyalty.catalogue.masterdata import product_rows
 from loyalty.catalogue.masterdata.product_rows import ProductRow
-from loyalty.customers import outlets
+from loyalty.clock import business_date
+from loyalty.customers import members, outlets
 from loyalty.customers.outlet_rows import OutletRow
 from loyalty.customers.personal import DataKeys
+from loyalty.customers.standings import Standing
 from loyalty.customers.territory import assignments
 from loyalty.customers.territory import queries as territory_queries
+from loyalty.ordering import documents
+from loyalty.ordering.documents import NewOrder, number_of
+from loyalty.ordering.fulfilment import queries
+from loyalty.ordering.rules import Priced, PricedLine
 from loyalty.organisation import places
 from loyalty.organisation.audit import Actor
 from loyalty.organisation.models import Node
@@ -66,6 +72,8 @@ class Staffing(msgspec.Struct, frozen=True):
     foreign_adjustment: int
     reward: int
     campaign: int
+    own_order: str
+    foreign_order: str
 
 
 async def _person(code: str, name: str, role: Role | None, node_id: int) -> Person:
@@ -133,7 +141,26 @@ async def staff(data_keys: DataKeys) -> Staffing:
         proposed[1],
         await _reward(at),
         await _campaign(at),
+        await _order("OWN1", data_keys, at),
+        await _order("FOREIGN1", data_keys, at),
     )
+
+
+async def _order(outlet_code: str, data_keys: DataKeys, at: datetime) -> str:
+    """Let an outlet have an order of one case, placed by a member who is bound to it."""
+    member = (await members.recognise(f"staffing-{outlet_code}", None, at, data_keys)).member
+    async with transactions.begin() as connection:
+        (outlet,) = await territory_queries.lock_outlets([outlet_code])
+        product_id = await connection.fetchval("SELECT id FROM products WHERE code = 'OWN1'")
+        order_id = await queries.next_order_id()
+        line = PricedLine(1, product_id, "OWN1", "测试汽水", "汽水", 24, 1, 4_800, 0, None, None, 4_800, 0)
+        standing = Standing(member.id, outlet["id"], outlet_code, outlet_code, 1, "owner")
+        order = NewOrder(
+            order_id, number_of(order_id, at), standing, order_id, None, None, "cash", business_date(at),
+            at + timedelta(days=1), None, "", Priced((line,), 4_800, 0, ()), (), f"order-{order_id}", b"x", at,
+        )  # fmt: skip
+        await documents.store([order])
+    return order.number
 
 
 async def _reward(at: datetime) -> int:

@@ -49,6 +49,7 @@ SCOPES: dict[Route, str] = {
     ("PUT", "/systems/v1/prices"): "prices",
     ("PUT", "/systems/v1/assortments"): "assortments",
     ("POST", "/systems/v1/binding-codes"): "bindings",
+    ("POST", "/systems/v1/orders/{number}/progress"): "orders",
     ("GET", "/systems/v1/feeds/{feed}"): "feeds",
 }
 

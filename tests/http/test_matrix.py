@@ -21,8 +21,10 @@ PAGES: dict[Route, Page] = {
     (page.method, (area.prefix + page.path) or "/"): page for area in AREAS for page in area.pages
 }
 OPEN: set[Route] = {("GET", "/login"), ("POST", "/login")}
-WHOLE_HOUSE = ("/admin/keys", "/admin/switches", "/marketing")
+WHOLE_HOUSE = ("/admin/keys", "/admin/switches", "/admin/webhooks", "/marketing")
 """Only who reaches the root: a plant's administrator is turned away."""
+NAMED = ("/admin/keys/{", "/admin/webhooks/{")
+"""Pages of one thing that these tests have not made."""
 NO_ROLE = "这个页面您暂时看不了"
 STALE = "页面放太久了"
 
@@ -56,6 +58,7 @@ def own(path: str, staffing: Staffing) -> str:
         .replace("{feature}", "checkin")
         .replace("{grant_id}", "999999")
         .replace("{book}", "expiry")
+        .replace("{number}", staffing.own_order)
     )
     return filled.replace("{id}", number if not re.search("/(bindings|redemptions|versions)/", path) else "999999")
 
@@ -68,7 +71,9 @@ def foreign(path: str, staffing: Staffing) -> str | None:
         "/ops/adjustments": staffing.foreign_adjustment,
         "/admin/organisation": staffing.foreign_plant,
     }
-    if "{code}" in path and not path.startswith("/ops/products"):
+    if "{number}" in path:
+        return path.replace("{number}", staffing.foreign_order)
+    if "{code}" in path and not path.startswith(("/ops/products", "/admin/webhooks")):
         return path.replace("{code}", "FOREIGN1").replace("{id}", "1")
     number = next((str(one) for prefix, one in ids.items() if path.startswith(prefix)), None)
     return None if "{id}" not in path or number is None else path.replace("{id}", number).replace("{grant_id}", "1")
@@ -139,7 +144,7 @@ async def test_what_is_another_plants_is_not_there(role: str, staffing: Staffing
 async def test_the_root_reaches_all(staffing: Staffing, browser_of: BrowserOf) -> None:
     browser = browser_of(staffing.root)
     for (method, path), page in sorted(PAGES.items(), key=lambda item: item[0]):
-        if method == "GET" and (not page.roles or "admin" in page.roles) and not path.startswith("/admin/keys/{"):
+        if method == "GET" and (not page.roles or "admin" in page.roles) and not path.startswith(NAMED):
             assert (await browser.get(own(path, staffing))).status_code == 200, path
             address = foreign(path, staffing)
             if address is not None:

@@ -1,21 +1,28 @@
 """Webhooks: whom events are brought to, how it goes, and what to do when it does not."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from app.http import errors
 from app.http.admin.staff import ADMIN
+from app.http.admin.webhook_views import (
+    DELIVERY_COLUMNS,
+    SINCE,
+    STATES,
+    actions_of,
+    delivery_row,
+    delivery_text,
+    dialogs_of,
+    facts_of,
+    moment,
+)
 from app.http.console.components import (
     Action,
     Cell,
     Column,
-    Dialog,
     Empty,
-    Fact,
     Field,
     Form,
     Table,
-    Tone,
-    reason_field,
     with_errors,
 )
 from app.http.console.forms import fault_of
@@ -24,10 +31,9 @@ from app.http.console.paths import int_id
 from app.http.console.stories import moment_of
 from app.http.console.whole import require_whole
 from loyalty import transactions
-from loyalty.clock import SHANGHAI
 from loyalty.errors import Refusal
 from loyalty.feeds.webhooks import consumers
-from loyalty.feeds.webhooks.consumers import Consumer, KeptDelivery, Lag
+from loyalty.feeds.webhooks.consumers import Consumer, Lag
 from loyalty.organisation import audit
 from loyalty.organisation.audit import AuditSearch
 
@@ -36,13 +42,6 @@ CRUMBS = (("事件推送", ROOT_PATH),)
 SHOWN_MAX = 50
 STORY_MAX = 20
 FEED_WORDS = {"orders": "订单", "engagement": "签到、积分和权益", "bindings": "绑定"}
-STATES: dict[str, tuple[str, Tone]] = {
-    "active": ("推送中", "good"), "paused": ("已暂停", "quiet"), "disabled": ("已停止", "bad"),
-}  # fmt: skip
-DELIVERIES: dict[str, tuple[str, Tone]] = {
-    "due": ("等待中", "info"), "taken": ("已收下", "good"), "dead": ("没送到", "bad"),
-}  # fmt: skip
-SINCE = (("1", "1 小时前"), ("24", "1 天前"), ("168", "7 天前"))
 COLUMNS = (
     Column("name", "推送给"),
     Column("feeds", "推送什么"),
@@ -51,18 +50,6 @@ COLUMNS = (
     Column("dead", "没送到", numeric=True),
     Column("last", "最近收下"),
 )
-DELIVERY_COLUMNS = (
-    Column("at", "进入时间"),
-    Column("type", "事件"),
-    Column("subject", "门店"),
-    Column("state", "状态"),
-    Column("tries", "失败次数", numeric=True),
-    Column("result", "最近一次"),
-)
-
-
-def _moment(at: datetime | None) -> str:
-    return "—" if at is None else f"{at.astimezone(SHANGHAI):%m-%d %H:%M:%S}"
 
 
 def _row(one: Consumer, lag: Lag) -> tuple[Cell, ...]:
@@ -73,7 +60,7 @@ def _row(one: Consumer, lag: Lag) -> tuple[Cell, ...]:
         Cell("暂时联系不上", tone="warn") if one.closed_until and one.state == "active" else Cell(word, tone=tone),
         Cell(f"{lag.due:,}"),
         Cell(f"{lag.dead:,}", tone="bad" if lag.dead else None),
-        Cell(_moment(lag.last_taken_at)),
+        Cell(moment(lag.last_taken_at)),
     )
 
 
@@ -174,92 +161,24 @@ async def _shown(visit: Visit, one: Consumer, form: Form | None = None, status: 
         "console/webhook.html",
         one.name,
         {
-            "facts": _facts(one, lag),
-            "actions": _actions(one, lag),
+            "facts": facts_of(one, lag),
+            "actions": actions_of(one, lag),
             "form": form or Form(f"{path}/change", _fields(one), "保存", id="change"),
-            "dead": tuple((each.id, _delivery_text(each)) for each in dead),
+            "dead": tuple((each.id, delivery_text(each)) for each in dead),
             "path": path,
             "table": Table(
                 id="deliveries",
                 path=path,
                 columns=DELIVERY_COLUMNS,
-                rows=tuple(_delivery(each) for each in latest),
+                rows=tuple(delivery_row(each) for each in latest),
                 empty=Empty("还没有推送过", "有事件时马上就会推送。"),
                 caption="最近的推送",
             ),
-            "dialogs": _dialogs(one, path),
+            "dialogs": dialogs_of(one, path),
             "moments": tuple(moment_of(each) for each in story),
         },
         status,
         CRUMBS,
-    )
-
-
-def _facts(one: Consumer, lag: Lag) -> tuple[Fact, ...]:
-    word, tone = STATES[one.state]
-    circuit = (
-        Fact("线路", f"连着 {one.failures} 次没送到，{_moment(one.closed_until)} 再试", "warn")
-        if one.closed_until
-        else Fact("线路", "通畅", "good")
-    )
-    return (
-        Fact("状态", f"{word}：{one.note}" if one.note else word, tone),
-        circuit,
-        Fact("等待中", f"{lag.due:,} 条" + (f"，最早 {_moment(lag.oldest_at)}" if lag.oldest_at else "")),
-        Fact("没送到", f"{lag.dead:,} 条", "bad" if lag.dead else None),
-        Fact("最近收下", _moment(lag.last_taken_at)),
-        Fact("旧密钥", f"{_moment(one.old_secret_until)} 前仍一起签名" if one.old_secret_until else "无"),
-    )
-
-
-def _actions(one: Consumer, lag: Lag) -> tuple[Action, ...]:
-    state = (
-        Action("暂停", dialog="pause", tone="plain") if one.state == "active" else Action("恢复推送", dialog="resume")
-    )
-    again = (Action("全部重推没送到的", dialog="revive"),) if lag.dead else ()
-    return (
-        *again,
-        state,
-        Action("从某时起重推", dialog="replay", tone="plain"),
-        Action("更换密钥", dialog="rotate", tone="plain"),
-    )
-
-
-def _dialogs(one: Consumer, path: str) -> tuple[Dialog, ...]:
-    since = Field("since", "从什么时候起", kind="select", options=SINCE, value="1", required=True)
-    replay = Form(f"{path}/replay", (since, reason_field()), "重新推送", id="replay-form")
-    pause = Form(f"{path}/pause", (reason_field(),), "暂停", "danger", id="pause-form")
-    rotating = Form(f"{path}/rotate", (), "更换", id="rotate-form")
-    reviving = Form(f"{path}/revive", (), "全部重推", id="revive-form")
-    resume = Form(f"{path}/resume", (reason_field(),), "恢复推送", id="resume-form")
-    return (
-        Dialog("pause", f"暂停推送给 {one.name}", "暂停期间的事件都留着，恢复后接着推送。", pause),
-        Dialog("resume", f"恢复推送给 {one.name}", "马上接着推送等待中的事件。", resume),
-        Dialog("replay", "从某时起重推", "对方按事件编号去重，重复的不会算两次。", replay),
-        Dialog("rotate", "更换密钥", "新旧密钥一起签名 1 天，对方慢慢换。", rotating),
-        Dialog("revive", "全部重推", "没送到的都重新推送一遍。", reviving),
-    )
-
-
-def _delivery_text(one: KeptDelivery) -> str:
-    return f"{_moment(one.taken_in_at)} {one.type} · {one.subject} · {_result(one)}"
-
-
-def _result(one: KeptDelivery) -> str:
-    if one.last_ms is None:
-        return "还没推送"
-    return f"{one.last_status or one.last_error}，{one.last_ms} 毫秒"
-
-
-def _delivery(one: KeptDelivery) -> tuple[Cell, ...]:
-    word, tone = DELIVERIES[one.state]
-    return (
-        Cell(_moment(one.taken_in_at)),
-        Cell(one.type),
-        Cell(one.subject),
-        Cell(word, tone=tone, note=f"{_moment(one.next_at)} 再试" if one.state == "due" and one.attempts else None),
-        Cell(str(one.attempts)),
-        Cell(_result(one)),
     )
 
 

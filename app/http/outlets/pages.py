@@ -26,6 +26,7 @@ from loyalty.customers.care.outlets import FoundOutlet, OutletCard
 from loyalty.customers.territory import assignments
 from loyalty.events import log
 from loyalty.events.log import PastEvent
+from loyalty.events.rules import FEED_OF
 from loyalty.organisation import audit
 from loyalty.organisation.audit import AuditSearch
 from loyalty.points.statements import statements
@@ -37,6 +38,7 @@ LOOKING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer", "che
 CHANGING: tuple[Role, ...] = ("admin", "plant_lead", "operator")
 ADJUSTING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer")
 EVENTS_MAX = 100
+ORDER_EVENTS = tuple(one for one, feed in FEED_OF.items() if feed == "orders")
 STORY_MAX = 50
 STATUS = {"open": "营业中", "closed": "已停用"}
 KINDS = {kind.code: kind.title for kind in registry.TYPES}
@@ -231,6 +233,7 @@ def _moment(one: PastEvent) -> Moment:
             f"{KINDS.get(data.get('reward_type', ''), '奖品')}，用了 {data.get('cost_points', '?')} 分"
         ),
         "reward.cancelled": lambda data: f"退回 {data.get('points', '?')} 分",
+        **dict.fromkeys(ORDER_EVENTS, lambda data: f"订单 {data.get('number', '?')}"),
         "entitlement.redeemed": lambda data: KINDS.get(data.get("reward_type", ""), "奖品"),
         "entitlement.lapsed": lambda data: f"{KINDS.get(data.get('reward_type', ''), '奖品')}，过了有效期",
         "binding.ended": lambda data: {"owner": "店主移除", "staff": "人工处理"}.get(data.get("by", ""), ""),
@@ -245,6 +248,7 @@ OUTLETS = Area(
     (
         Page("GET", "", list_outlets, LOOKING),
         Page("GET", "/{code}", show_outlet, LOOKING),
+        Page("GET", "/{code}/orders", show_orders, LOOKING),
         Page("GET", "/{code}/points", show_points, LOOKING),
         Page("GET", "/{code}/entitlements", show_entitlements, LOOKING),
         Page("GET", "/{code}/events", show_events, LOOKING),

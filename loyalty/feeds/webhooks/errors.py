@@ -24,7 +24,7 @@ class ConsumerInvalid(Invalid):
 
     code = "webhook_invalid"
     title = "没填对"
-    sentence = "{expected}。"
+    sentence = "这一项{expected}。"
 
 
 class UrlRefused(Invalid):
@@ -32,7 +32,7 @@ class UrlRefused(Invalid):
 
     code = "webhook_url_refused"
     title = "这个地址不能用"
-    sentence = "{expected}。"
+    sentence = "换一个地址，{expected}。"
 
 
 class DeliveryUnknown(NotFound):
