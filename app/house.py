@@ -63,6 +63,14 @@ def is_occupied(home: Path) -> bool:
         return True
 
 
+DEMO_TEMPLATES = {
+    "WECHAT_TEMPLATE_ORDER": "demo-order-status",
+    "WECHAT_TEMPLATE_SHORTAGE": "demo-shortage",
+    "WECHAT_TEMPLATE_FLASH": "demo-flash-opening",
+}
+"""The sandbox takes any id that looks like one."""
+
+
 def demo_secrets(home: Path, given: Mapping[str, str]) -> dict[str, str]:
     """Give the demo's own secrets, made on the first run and kept for its owner's eyes alone.
 

@@ -31,4 +31,5 @@ BUDGET_USED = Gauge(
     multiprocess_mode="mostrecent",
 )
 WEBHOOKS = Counter("leketong_webhook_calls_total", "Calls to webhook consumers", ("consumer", "result"))
+MESSAGES = Counter("leketong_messages_total", "Subscribe messages that were tried", ("template", "result"))
 TASKS = Counter("leketong_tasks_total", "Task runs", ("task", "result"))

@@ -19,6 +19,7 @@ SECRET_KEY_BYTES_MIN = 32
 DATA_KEY_BYTES = 32
 PORT_MAX = 65_535
 WEB_WORKERS_MAX = 64
+TEMPLATE_LENGTH_MAX = 64
 
 
 class SettingsError(Exception):
@@ -44,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Encrypts personal data; the first encrypts, all decrypt."""
     public_url: str
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+    message_templates: dict[str, str]
+    """The subscribe messages' template ids at WeChat, by our name for each; one without an id is not sent."""
     sfa_jwks: str | None
     """Where the SFA's public keys are: an address or the path of a file; None where no SFA calls us."""
     web_workers: int
@@ -78,6 +81,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         data_keys=_data_keys(environ),
         public_url=_url(environ, "PUBLIC_URL", ("https", "http"), f"http://127.0.0.1:{port}"),
         trusted_proxies=_networks(environ),
+        message_templates=_templates(environ),
         sfa_jwks=_key_set(environ),
         web_workers=_integer(environ, "WEB_WORKERS", os.cpu_count() or 1, 1, WEB_WORKERS_MAX),
         demo=environ.get("LEKETONG_DEMO") == "1",
@@ -141,6 +145,19 @@ def _data_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
     if len(set(keys)) != len(keys):
         raise SettingsError("DATA_KEYS names one key twice")
     return tuple(keys)
+
+
+def _templates(environ: Mapping[str, str]) -> dict[str, str]:
+    names = {
+        "order_status": "WECHAT_TEMPLATE_ORDER",
+        "shortage": "WECHAT_TEMPLATE_SHORTAGE",
+        "flash_opening": "WECHAT_TEMPLATE_FLASH",
+    }
+    found = {code: environ.get(name, "").strip() for code, name in names.items()}
+    for code, value in found.items():
+        if value and (not value.isascii() or len(value.split()) > 1 or len(value) > TEMPLATE_LENGTH_MAX):
+            raise SettingsError(f"{names[code]} must be the id of a subscribe message's template")
+    return {code: value for code, value in found.items() if value}
 
 
 def _key_set(environ: Mapping[str, str]) -> str | None:

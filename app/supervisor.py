@@ -65,6 +65,7 @@ def _run(supervisor: Supervisor, home: Path, environ: dict[str, str]) -> None:
         given = _servers(supervisor, places, environ)
         if sandboxed:
             environ |= house.demo_secrets(home, environ) | {"WECHAT_BASE_URL": sandbox_url, "LEKETONG_DEMO": "1"}
+            environ |= house.DEMO_TEMPLATES
             environ.setdefault("SFA_JWKS", str(sfa_keys.ensure_pair(home)))
         environ["PROMETHEUS_MULTIPROC_DIR"] = str(fresh_folder(home / "metrics"))
         config = settings.from_environment(environ)

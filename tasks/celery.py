@@ -52,16 +52,27 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "completions": every("tasks.complete_orders", 300),
     "order-points": every("tasks.release_order_points", 300),
     "webhooks": every("tasks.send_webhooks", 1),
+    "messages": every("tasks.send_messages", 5),
+    "expiring": nightly("tasks.tell_expiring", 9, 0),
+    "old-notices": nightly("tasks.forget_notices", 2, 40),
     "old-webhooks": every("tasks.forget_webhooks", 3_600),
     "budgets": every("tasks.watch_budgets", 60),
 }
 
 SENDING = "sending"
 """The queue of tasks that wait for other programs' servers: a worker of its own takes it, so nothing else waits."""
-ROUTES = {name: {"queue": SENDING} for name in ("tasks.send_webhooks",)}
+ROUTES = {name: {"queue": SENDING} for name in ("tasks.send_webhooks", "tasks.send_messages")}
 
 celery = Celery(
-    "leketong", include=["tasks.upkeep", "tasks.points", "tasks.ordering", "tasks.webhooks", "tasks.reactions"]
+    "leketong",
+    include=[
+        "tasks.upkeep",
+        "tasks.points",
+        "tasks.ordering",
+        "tasks.webhooks",
+        "tasks.messages",
+        "tasks.reactions",
+    ],
 )
 celery.conf.update(
     broker_url=broker_url(settings.from_environment(house.environment(os.environ)).redis_url),

@@ -10,6 +10,7 @@ from loyalty.engagement.reactions import REACTIONS as ENGAGEMENT
 from loyalty.events import log
 from loyalty.events.log import Reaction
 from loyalty.events.rules import FEED_OF
+from loyalty.notices.reactions import REACTIONS as NOTICES
 from tasks import runtime
 from tasks.celery import celery
 
@@ -17,7 +18,7 @@ BATCH_EVENTS_MAX = 500
 BATCHES_MAX = 40
 """One run ends after 20,000 events; the next is two seconds away."""
 
-CONSUMERS: dict[str, dict[str, Reaction]] = {"engagement": ENGAGEMENT}
+CONSUMERS: dict[str, dict[str, Reaction]] = {"engagement": ENGAGEMENT, "notices": NOTICES}
 
 
 @celery.task(name="tasks.react", bind=True)

@@ -32,5 +32,6 @@ async def note(many: Sequence[GrantReport], at: datetime) -> int:
             if report.dedupe_key in new:
                 # One call may bring the same report twice, too.
                 new.discard(report.dedupe_key)
-                await queries.change_grant(report.openid, report.template_id, report.answer == "accept", at)
+                accepted = report.answer == "accept"
+                await queries.change_grant(report.openid, report.template_id, accepted=accepted, at=at)
         return count

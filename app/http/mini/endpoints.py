@@ -3,7 +3,7 @@
 from app.http.doors import MemberDoor, OptionalMemberDoor, PublicDoor
 from app.http.endpoints import Endpoint, Group
 from app.http.limits import Limit
-from app.http.mini import bindings, games, homes, points, rewards, sessions
+from app.http.mini import bindings, games, homes, notices, points, rewards, sessions
 from app.http.mini.ordering_endpoints import ORDERING
 from app.http.mini.paging import PageQuery
 from games.registry import GAMES
@@ -169,6 +169,32 @@ MEMBERS = Group(
         Endpoint("GET", "/games", "可以参加的活动", games.list_games, games.GamesView, refusals=(Overloaded,)),
         *(endpoint for game in GAMES for endpoint in games.endpoints_of(game)),
         *ORDERING,
+        Endpoint(
+            "GET",
+            "/notices",
+            "消息",
+            notices.list_notices,
+            notices.Notices,
+            query=notices.NoticesQuery,
+            refusals=(BindingRequired,),
+        ),
+        Endpoint(
+            "PUT",
+            "/notices/read",
+            "消息已读",
+            notices.read_notices,
+            None,
+            statuses=(204,),
+            body=notices.ReadUpTo,
+            refusals=(BindingRequired,),
+        ),
+        Endpoint(
+            "GET",
+            "/message-templates",
+            "可以订阅的微信消息",
+            notices.list_templates,
+            notices.Templates,
+        ),
         Endpoint("GET", "/points", "门店积分", points.read_points, points.PointsView, refusals=(BindingRequired,)),
         Endpoint(
             "GET",

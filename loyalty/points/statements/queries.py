@@ -109,3 +109,17 @@ async def net(sources: Sequence[tuple[str, str]]) -> list[asyncpg.Record]:
         [kind for kind, _ in sources],
         [source_id for _, source_id in sources],
     )
+
+
+async def ending_on(on: date, after_outlet_id: int, limit: int) -> list[asyncpg.Record]:
+    """Read outlets whose unspent points have a day as their last, in id order above one."""
+    return await reading().fetch(
+        """
+        SELECT outlet_id, sum(points_left) AS points FROM points_lots
+         WHERE expires_on = $1 AND points_left > 0 AND outlet_id > $2
+         GROUP BY outlet_id ORDER BY outlet_id LIMIT $3
+        """,
+        on,
+        after_outlet_id,
+        limit,
+    )

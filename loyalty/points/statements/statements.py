@@ -187,3 +187,9 @@ async def net(sources: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """Tell what documents, named by kind and id, have promised and paid, less what went back. Needs a reader."""
     rows = await queries.net(sources)
     return {(row["source_kind"], row["source_id"]): int(row["points"]) for row in rows}
+
+
+async def ending_on(on: date, after_outlet_id: int, limit: int) -> list[tuple[int, int]]:
+    """Tell which outlets have unspent points whose last day is ``on``, and how many, in id order. Needs a reader."""
+    rows = await queries.ending_on(on, after_outlet_id, limit)
+    return [(row["outlet_id"], int(row["points"])) for row in rows]
