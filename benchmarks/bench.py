@@ -22,6 +22,8 @@ from benchmarks.processes import family_seconds, memory_mb, processor_seconds
 ROUNDS = 9
 REQUESTS = 4_000
 LOOKS = 8
+ORDERS = 2_000
+ORDER_LINES = 10
 SLOW_REQUESTS = 3_000
 WARM_REQUESTS = 2_000
 BARE_REQUESTS = 10_000
@@ -106,8 +108,12 @@ class Bench:
         ordering = [*ours[: REQUESTS // LOOKS]] * LOOKS
         self.measure("products", one, self.house.products(ordering), "200", self.house)
         self.measure("quote", one, self.house.quotes(ordering, f"quote{number}"), "201", self.house)
+        buying, name = ours[:ORDERS], f"basket{number}"
+        self.machine.load(one.port, self.house.quotes(buying, name, ORDER_LINES), "201")
+        baskets = asyncio.run(_quote_ids(self.house.url, name))
+        self.measure("order", one, self.house.orders(baskets, f"order{number}"), "201", self.house)
         after = self.bare(bare)
-        for name in ("checkin", "repeat", "home", "redemption", "products", "quote"):
+        for name in ("checkin", "repeat", "home", "redemption", "products", "quote", "order"):
             series = self.series[name]
             series.ratios.append(series.rates[-1] / ((before + after) / 2))
         others = self.members(self.house, REQUESTS)
@@ -163,6 +169,7 @@ def _show(bench: Bench, batch_items: float, memory: tuple[float, float]) -> None
         ("redemption", 0.20, None, "of bare"),
         ("products", 0.20, None, "of bare"),
         ("quote", 0.15, None, "of bare"),
+        ("order", 0.08, None, "of bare"),
         ("slow_disk", 0.50, None, "of the fast disk"),
         ("two_workers", 0.90, None, "of one worker"),
     )
@@ -188,6 +195,17 @@ def _void_because(base: Series, rate: float) -> str:
 
 def _optimised() -> bool:
     return "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+
+
+async def _quote_ids(url: str, name: str) -> list[tuple[int, int]]:
+    connection = await asyncpg.connect(**database.credentials(url))
+    try:
+        found = await connection.fetch(
+            "SELECT member_id, id FROM quotes WHERE idempotency_key LIKE $1 || '-%' ORDER BY id", name
+        )
+        return [(row["member_id"], row["id"]) for row in found]
+    finally:
+        await connection.close()
 
 
 async def _commit_ms(url: str) -> float:

@@ -232,9 +232,22 @@ class House:
             ]
         )
 
-    def quotes(self, members: Sequence[int], name: str) -> Path:
-        """Write a wish for a quote of QUOTE_LINES lines for each member, each with a key of its own."""
-        lines = [{"product_id": str(number), "cases": 2} for number in range(1, QUOTE_LINES + 1)]
+    def orders(self, quotes: Sequence[tuple[int, int]], name: str) -> Path:
+        """Write an order of each quote, (member, quote), each with a key of its own."""
+        return self.machine.requests(
+            [
+                b"POST /mp/v1/orders HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+                b"Content-Length: %d\r\nAuthorization: Bearer %b\r\nIdempotency-Key: %b-%08d\r\n\r\n%b"
+                % (len(body), self._token(number), name.encode(), number, body)
+                for number, body in (
+                    (number, msgspec.json.encode({"quote_id": str(quote_id)})) for number, quote_id in quotes
+                )
+            ]
+        )
+
+    def quotes(self, members: Sequence[int], name: str, line_count: int = QUOTE_LINES) -> Path:
+        """Write a wish for a quote of so many lines for each member, each with a key of its own."""
+        lines = [{"product_id": str(number), "cases": 2} for number in range(1, line_count + 1)]
         body = msgspec.json.encode({"lines": lines})
         return self.machine.requests(
             [
