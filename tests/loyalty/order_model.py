@@ -1,5 +1,7 @@
-"""A model of orders in plain integers, written from their promises alone: what each doing leaves of status, cases,
-points, money and what was held. It knows nothing of the tables, nor of the table of changes.
+"""A model of orders in plain integers, written from their promises alone.
+
+It says what each doing leaves of status, cases, points, money and what was held, and knows nothing of the tables, nor
+of the table of changes.
 """
 
 from dataclasses import dataclass, field
@@ -110,7 +112,7 @@ class Model:
     def cancel(self, number: str) -> bool:
         """Take an order back; False when it is too late."""
         one = self.orders[number]
-        if one.status == "placed" or (one.status == "confirmed" and self.day < one.day - 1):
+        if one.status == "placed" or (one.status == "confirmed" and self.day < one.day):
             self._end(one, "cancelled")
             return True
         return False
@@ -131,7 +133,11 @@ class Model:
     def complete(self) -> None:
         """Complete what was delivered days ago."""
         for one in self.orders.values():
-            if one.status == "delivered" and one.delivered_on is not None and one.delivered_on < self.day - COMPLETE_DAYS:
+            if (
+                one.status == "delivered"
+                and one.delivered_on is not None
+                and one.delivered_on < self.day - COMPLETE_DAYS
+            ):
                 self._move(one, "completed")
 
     def release(self) -> None:
