@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import httpx
 
-from app import database, demo_catalogue, demo_rewards, demo_rows, house, settings
+from app import database, demo_catalogue, demo_orders, demo_rewards, demo_rows, house, settings
 from app.demo_accounts import ACCOUNTS, PASSWORD
 from app.demo_rows import Shop
 from app.settings import Settings
@@ -51,7 +51,9 @@ async def load(config: Settings, at: datetime) -> str:
         afang = await _afang(sandbox, at, data_keys)
         guest = (await sandbox.post("/sandbox/members", json={"phone": demo_rows.LAOWANG_PHONE})).raise_for_status()
     await demo_catalogue.load(at)
-    await demo_rewards.load(await _live(at, data_keys), at, BY)
+    owners = await _live(at, data_keys)
+    await demo_rewards.load(owners, at, BY)
+    await demo_orders.load(owners, at)
     await counts.count_places(at)
     code = await binding_codes.issue("SH0002", None, "card", "demo", at)
     staff = "".join(f"    {one.code:<12}{one.role_title}，{one.name}\n" for one in ACCOUNTS)

@@ -108,7 +108,7 @@ class OrderUnknown(NotFound):
 
 
 class OrderNotCancellable(Conflict):
-    """The truck is being loaded, or the order is over. Carries ``status``."""
+    """The truck is being loaded, or the order is over. Carries ``order_status``."""
 
     code = "order_not_cancellable"
     title = "已经不能取消了"
@@ -116,7 +116,7 @@ class OrderNotCancellable(Conflict):
 
 
 class OrderNotReceivable(Conflict):
-    """Nothing has been sent yet, or the order is over. Carries ``status``."""
+    """Nothing has been sent yet, or the order is over. Carries ``order_status``."""
 
     code = "order_not_receivable"
     title = "现在还不能确认收货"

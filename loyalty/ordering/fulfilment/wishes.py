@@ -70,9 +70,9 @@ async def wish(one: OrderWish) -> Done:
         if await known_step(one.member, one.key, one.input_hash, state) is not None:
             return Done(state.number, state.status, repeated=True)
         if one.wish == "cancelled" and not rules.may_cancel(state.status, state.cut_off_at, one.at):
-            raise OrderNotCancellable(status=state.status)
+            raise OrderNotCancellable(order_status=state.status)
         if rules.verdict_on(state.status, one.wish) != "applied":
-            raise OrderNotReceivable(status=state.status)
+            raise OrderNotReceivable(order_status=state.status)
         made_by = f"member:{standing.member_id}"
         told = Told(
             one.wish,
@@ -101,7 +101,7 @@ async def cancel_for_staff(number: str, reach: Reach, actor: Actor, reason: str,
         if state.status == "cancelled":
             return state.status
         if state.status not in orders.BEFORE_LEAVING:
-            raise OrderNotCancellable(status=state.status)
+            raise OrderNotCancellable(order_status=state.status)
         new, _ = await orders.advance(state, Told("cancelled", actor.text, at, at, reason=reason))
         entry = AuditEntry(
             at=at,
