@@ -156,7 +156,7 @@ async def _order(outlet_code: str, data_keys: DataKeys, at: datetime) -> str:
         line = PricedLine(1, product_id, "OWN1", "测试汽水", "汽水", 24, 1, 4_800, 0, None, None, 4_800, 0)
         standing = Standing(member.id, outlet["id"], outlet_code, outlet_code, 1, "owner")
         order = NewOrder(
-            order_id, number_of(order_id, at), standing, order_id, None, None, "cash", business_date(at),
+            order_id, number_of(order_id, at), standing, -order_id, None, None, "cash", business_date(at),
             at + timedelta(days=1), None, "", Priced((line,), 4_800, 0, ()), (), f"order-{order_id}", b"x", at,
         )  # fmt: skip
         await documents.store([order])

@@ -1,12 +1,15 @@
 """Orders: placed as they were quoted, each of a batch by itself, with what they need held or not at all."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from functools import partial
 
 import msgspec
 import pytest
 
+from loyalty import transactions
 from loyalty.batches import Batcher
 from loyalty.catalogue.shelves import Shelves
 from loyalty.customers.personal import DataKeys
@@ -258,3 +261,32 @@ async def test_points_follow_what_the_hub_reports_in_any_order(
     assert (await standing_of(db, order.number))[0] == status
     ((state,),) = await rows.fetch(db, "SELECT state FROM entitlements")
     assert state == ("free" if status in {"cancelled", "rejected"} else "redeemed")
+
+
+async def test_a_batch_takes_at_most_eight_statements_however_large(
+    db: str, data_keys: DataKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stocked(*(f"P{n}" for n in range(10)))
+    found, many = await ids(db), []
+    for n in range(12):
+        member = await owner(data_keys)
+        coupon = await entitled(db, member, "coupon", f'{{"off_fen": {n + 1}}}')
+        lines = [Wish(product_id, 2) for product_id in found.values()]
+        quote = await quoted_for(member, *lines, entitlement_ids=(coupon,))
+        many.append(placing(member, quote.quote_id))
+    asked: list[str] = []
+    begin = transactions.begin
+
+    @asynccontextmanager
+    async def overheard() -> AsyncIterator[transactions.Connection]:
+        async with begin() as connection:
+            with connection.query_logger(lambda record: asked.append(record.query)):
+                yield connection
+
+    monkeypatch.setattr(transactions, "begin", overheard)
+    counts = []
+    for batch in (many[:1], many[1:]):
+        asked.clear()
+        assert codes(await try_to_place(*batch)) == ["placed"] * len(batch)
+        counts.append(len(asked))
+    assert counts[0] == counts[1] <= 8
