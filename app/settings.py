@@ -148,15 +148,14 @@ def _data_keys(environ: Mapping[str, str]) -> tuple[bytes, ...]:
 
 
 def _templates(environ: Mapping[str, str]) -> dict[str, str]:
-    names = {
-        "order_status": "WECHAT_TEMPLATE_ORDER",
-        "shortage": "WECHAT_TEMPLATE_SHORTAGE",
-        "flash_opening": "WECHAT_TEMPLATE_FLASH",
+    found = {
+        "order_status": environ.get("WECHAT_TEMPLATE_ORDER", "").strip(),
+        "shortage": environ.get("WECHAT_TEMPLATE_SHORTAGE", "").strip(),
+        "flash_opening": environ.get("WECHAT_TEMPLATE_FLASH", "").strip(),
     }
-    found = {code: environ.get(name, "").strip() for code, name in names.items()}
-    for code, value in found.items():
+    for value in found.values():
         if value and (not value.isascii() or len(value.split()) > 1 or len(value) > TEMPLATE_LENGTH_MAX):
-            raise SettingsError(f"{names[code]} must be the id of a subscribe message's template")
+            raise SettingsError("each WECHAT_TEMPLATE_… must be the id of a subscribe message's template")
     return {code: value for code, value in found.items() if value}
 
 

@@ -26,7 +26,10 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 PACKAGES = (app, games, loyalty, tasks)
-NEEDS_SETTINGS = {"tasks.celery", "tasks.ordering", "tasks.points", "tasks.reactions", "tasks.upkeep"}
+NEEDS_SETTINGS = {
+    "tasks.celery", "tasks.messages", "tasks.ordering", "tasks.points", "tasks.reactions", "tasks.upkeep",
+    "tasks.webhooks",
+}  # fmt: skip
 """These read the environment when they are imported, and define no refusal."""
 INTERNAL_VARIABLES = {"LEKETONG_READY_FD"}
 VARIABLE = re.compile(
