@@ -83,7 +83,7 @@ def message_of(event_type: str, data: dict[str, Any], at: datetime) -> Worded | 
     """Tell what an event of an order says in a message; None for one that the inbox is enough for."""
     if event_type == "order.shorted" and data.get("asks"):
         first, short = data["lines"][0], sum(one["cases_short"] for one in data["lines"])
-        until = datetime.combine(date.fromisoformat(data["deliver_on"]), time(), SHANGHAI)
+        until = datetime.combine(date.fromisoformat(data["deliver_on"]), time.min, SHANGHAI)
         fields = {
             "character_string1": data["number"],
             "thing2": thing(first["name"]),
@@ -133,7 +133,7 @@ def due_at(at: datetime) -> datetime:
 
 def day_start(at: datetime) -> datetime:
     """Tell when the business date of an instant began."""
-    return datetime.combine(at.astimezone(SHANGHAI).date(), time(), SHANGHAI)
+    return datetime.combine(at.astimezone(SHANGHAI).date(), time.min, SHANGHAI)
 
 
 def may_tell(told: Told, told_today: int) -> bool:

@@ -114,7 +114,7 @@ def delivery_dates(at: datetime, terms: OrderTerms, weekdays: Collection[int] | 
 
 def cut_off_of(deliver_on: date, terms: OrderTerms) -> datetime:
     """Tell until when a day can be ordered for: the cut-off hour of the day before, Shanghai's."""
-    midnight = datetime.combine(deliver_on - timedelta(days=1), time(), SHANGHAI)
+    midnight = datetime.combine(deliver_on - timedelta(days=1), time.min, SHANGHAI)
     return (midnight + timedelta(hours=terms.cut_off_hour)).astimezone(UTC)
 
 
