@@ -13,7 +13,8 @@ DAY_NOTICES_MAX = 20
 """Of an outlet on a day; what asks for an answer always comes."""
 DAY_MESSAGES_MAX = 5
 """To a member on a day; shortages always come, since the truck does not wait."""
-QUIET_FROM, QUIET_UNTIL = time(21), time(8)
+QUIET_FROM_HOUR, QUIET_UNTIL_HOUR = 21, 8
+MORNING = time.fromisoformat("08:00")
 EXPIRING_DAYS = (30, 7)
 BACK_OFF_MINUTES = (1, 5, 30, 120)
 STATUS_GOOD_FOR = timedelta(days=1)
@@ -122,10 +123,10 @@ def clock_text(at: datetime) -> str:
 def due_at(at: datetime) -> datetime:
     """Tell when a message may go out: now, or in the morning where it is quiet, from 21:00 to before 08:00 Shanghai."""
     local = at.astimezone(SHANGHAI)
-    if local.time() >= QUIET_FROM:
-        local = datetime.combine(local.date() + timedelta(days=1), QUIET_UNTIL, SHANGHAI)
-    elif local.time() < QUIET_UNTIL:
-        local = datetime.combine(local.date(), QUIET_UNTIL, SHANGHAI)
+    if local.hour >= QUIET_FROM_HOUR:
+        local = datetime.combine(local.date() + timedelta(days=1), MORNING, SHANGHAI)
+    elif local.hour < QUIET_UNTIL_HOUR:
+        local = datetime.combine(local.date(), MORNING, SHANGHAI)
     else:
         return at
     return local.astimezone(at.tzinfo)

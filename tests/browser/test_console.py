@@ -59,11 +59,12 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("/components", "admin", "console-components"),
 )
 ON_A_PHONE = {"console-overview", "console-outlets", "console-outlet"}
-FOUND_BY = {
+FOUND_BY: dict[str, tuple[str, str | re.Pattern[str]]] = {
     "{rep}": ("/ops/reps", "李强"),
     "{operator}": ("/admin/staff", "孙丽"),
     "{plant}": ("/admin/organisation", "上海工厂"),
     "{reward}": ("/marketing/rewards", "满 100 减 10 券"),
+    "{order}": ("/ops/orders?only=short", re.compile(r"^L\d+")),
 }
 
 
