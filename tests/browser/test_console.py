@@ -238,7 +238,7 @@ async def test_the_menu_of_a_phone_and_the_choice_of_light_and_dark(demo_url: st
         await expect(menu).to_have_attribute("aria-expanded", "true")
         nav = page.get_by_role("navigation", name="主菜单")
         await expect(nav).to_be_visible()
-        assert await nav.get_by_role("link").all_inner_texts() == ["总览", "门店"]
+        assert await nav.get_by_role("link").all_inner_texts() == ["总览", "门店", "订单"]
         assert await faults(page) == []
         await page.keyboard.press("Escape")
         await expect(nav).to_be_hidden()
