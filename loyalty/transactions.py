@@ -24,6 +24,7 @@ else:
 
 _writing: ContextVar[Connection | None] = ContextVar("writing", default=None)
 _reading: ContextVar[Connection | None] = ContextVar("reading", default=None)
+_trying: ContextVar[bool] = ContextVar("trying", default=False)
 _committing: ContextVar[Connection | None] = ContextVar("committing", default=None)
 
 LOST = (
@@ -52,6 +53,25 @@ Nothing was done; judged again, the request sees what the other did. A verb that
 """
 
 
+class _Undone(Exception):  # noqa: N818 - the end of a trial, seen by nobody
+    """Ends a transaction that was only a trial."""
+
+
+@contextmanager
+def trial() -> Iterator[None]:
+    """Let every transaction that begins inside be undone where it would commit; its answers are the real one's."""
+    token = _trying.set(True)
+    try:
+        yield
+    finally:
+        _trying.reset(token)
+
+
+def _undo_a_trial() -> None:
+    if _trying.get():
+        raise _Undone
+
+
 @asynccontextmanager
 async def begin() -> AsyncIterator[Connection]:
     """Open a transaction; commit at the end, roll back on any exception.
@@ -65,6 +85,9 @@ async def begin() -> AsyncIterator[Connection]:
         async with _lent(_writing) as connection, connection.transaction():
             with _orm_on(connection):
                 yield connection
+            _undo_a_trial()
+    except _Undone:
+        return
     except IntegrityError as broken:
         if isinstance(broken.__cause__, CROSSED):
             raise TryAgain from broken

@@ -32,6 +32,7 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("/ops/orders/shortages", "operator", "ops-shortages"),
     ("/ops/orders/bulk", "operator", "ops-orders-bulk"),
     ("/outlets/SH0003/orders", "operator", "console-outlet-orders"),
+    ("/ops/products/sheets", "marketer", "ops-sheets"),
     ("/marketing/rewards", "marketer", "marketing-rewards"),
     ("/marketing/rewards/{reward}", "marketer", "marketing-reward"),
     ("/marketing/rewards/new?type=gift", "marketer", "marketing-reward-new"),

@@ -163,11 +163,11 @@ class Browser:
             headers={"cookie": f"{cookies.SESSION}={self._token}"},
         )
 
-    async def upload(self, path: str, field: str, content: bytes) -> httpx.Response:
+    async def upload(self, path: str, field: str, content: bytes, **fields: str) -> httpx.Response:
         """Send a form with a file."""
         return await self._client.post(
             path,
-            data={"csrf": self.csrf},
+            data={"csrf": self.csrf, **fields},
             files={field: ("a file", content)},
             headers={"cookie": f"{cookies.SESSION}={self._token}"},
         )

@@ -21,7 +21,7 @@ PAGES: dict[Route, Page] = {
     (page.method, (area.prefix + page.path) or "/"): page for area in AREAS for page in area.pages
 }
 OPEN: set[Route] = {("GET", "/login"), ("POST", "/login")}
-WHOLE_HOUSE = ("/admin/keys", "/admin/switches", "/admin/webhooks", "/marketing")
+WHOLE_HOUSE = ("/admin/keys", "/admin/switches", "/admin/webhooks", "/marketing", "/ops/products/sheets")
 """Only who reaches the root: a plant's administrator is turned away."""
 NAMED = ("/admin/keys/{", "/admin/webhooks/{")
 """Pages of one thing that these tests have not made."""
@@ -59,6 +59,7 @@ def own(path: str, staffing: Staffing) -> str:
         .replace("{grant_id}", "999999")
         .replace("{book}", "expiry")
         .replace("{number}", staffing.own_order)
+        .replace("{kind}", "prices")
     )
     return filled.replace("{id}", number if not re.search("/(bindings|redemptions|versions)/", path) else "999999")
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import cast
 
 from app.http.console import lists
-from app.http.console.components import Cell, Column, Empty, Fact, Filter, Table, Tone
+from app.http.console.components import Action, Cell, Column, Empty, Fact, Filter, Table, Tone
 from app.http.console.lists import Listing
 from app.http.console.pages import Answer, Page, View, Visit
 from app.http.console.tables import TableQuery
@@ -19,6 +19,7 @@ from loyalty.units import yuan
 ROOT_PATH = "/ops/products"
 CRUMBS = (("商品和价格", ROOT_PATH),)
 ROLES: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer")
+IMPORTING: tuple[Role, ...] = ("admin", "marketer")
 STATES: dict[str, tuple[str, Tone]] = {"active": ("在售", "good"), "ended": ("已停售", "quiet")}
 COLUMNS = (
     Column("name", "商品", sortable=True),
@@ -67,9 +68,15 @@ async def list_products(visit: Visit) -> Answer:
                 Filter("category", "品类", tuple((one, one) for one in known)),
                 Filter("state", "状态", tuple((code, word) for code, (word, _) in STATES.items())),
             ),
-            intro="商品、价格和可订范围由系统同步；点开商品看它在各价目表里的价格。",
+            intro="商品、价格和可订范围由系统同步，也可以用表格导入；点开商品看它在各价目表里的价格。",
+            actions=(Action("表格导入", "/ops/products/sheets", tone="plain"),) if may_import(visit) else (),
         ),
     )
+
+
+def may_import(visit: Visit) -> bool:
+    """Tell whether somebody may bring products and prices of the whole house."""
+    return any(grant.at_root and grant.role in IMPORTING for grant in visit.staff.grants)
 
 
 def _row(one: FoundProduct) -> tuple[Cell, ...]:
