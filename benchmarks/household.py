@@ -27,7 +27,8 @@ PARTS: dict[str, str] = {
     "web": "app.server",
     "postgres": "bin/postgres",
     "redis": "bin/redis-server",
-    "celery-worker": "tasks.celery worker",
+    "celery-worker": "tasks.celery worker --loglevel INFO --concurrency",
+    "celery-sender": "tasks.celery worker --loglevel INFO --pool solo",
     "celery-beat": "tasks.celery beat",
     "stamper": "app.cli stamper",
 }
@@ -51,6 +52,7 @@ class Household:
             "LEKETONG_HOME": str(home),
             "PORT": str(self.port),
             "SANDBOX_PORT": str(_free_port()),
+            "HUB_PORT": str(_free_port()),
             "WEB_WORKERS": str(WEB_WORKERS),
         }
         if "LEKETONG_POSTGRES" in os.environ:
