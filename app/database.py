@@ -17,6 +17,7 @@ from loyalty.events import log
 MODELS = (
     "loyalty.events.models",
     "loyalty.organisation.models",
+    "loyalty.pictures.models",
     "loyalty.staff.models",
     "loyalty.customers.models",
     "loyalty.catalogue.models",

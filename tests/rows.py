@@ -23,7 +23,7 @@ TABLES = (
     "capped_points",
     "points_adjustments",
     "rewards",
-    "reward_pictures",
+    "pictures",
     "redemptions",
     "entitlements",
     "quotes",

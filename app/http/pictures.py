@@ -1,4 +1,4 @@
-"""Pictures of rewards: each under the hash of its content, so it never changes and may be kept for ever."""
+"""Pictures: each under the hash of its content, so it never changes and may be kept for ever."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from app.http.errors import PathUnknown
 from app.http.observing import observed
 from app.http.traces import trace_id
 from loyalty.errors import Refusal
-from loyalty.rewards import pictures
+from loyalty.pictures import pictures
 
 PREFIX = "/pictures"
 DIGEST = re.compile("[0-9a-f]{64}")

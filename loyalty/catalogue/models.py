@@ -8,6 +8,8 @@ from tortoise import fields
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
+from loyalty.pictures.models import Picture
+
 
 class Product(Model):
     """Something that is ordered by the case."""
@@ -30,6 +32,9 @@ class Product(Model):
     multiple_cases = fields.IntField(db_default=1)
     """It is ordered in multiples of so many cases."""
     status = fields.TextField(db_default="active")
+    picture: fields.ForeignKeyNullableRelation[Picture] = fields.ForeignKeyField(
+        "leketong.Picture", related_name="products", on_delete=fields.RESTRICT, null=True
+    )
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 

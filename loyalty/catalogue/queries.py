@@ -9,7 +9,7 @@ from loyalty.transactions import reading, writing
 
 PRODUCT_COLUMNS = (
     "code, name, name_initials, brand, flavour, pack, category, units_per_case, barcode, deposit_fen, multiple_cases,"
-    " status"
+    " status, picture_id"
 )
 
 

@@ -58,6 +58,7 @@ class Product(msgspec.Struct, frozen=True, gc=False):
     barcode: str | None
     deposit_fen: int
     multiple_cases: int
+    picture_id: str | None = None
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):

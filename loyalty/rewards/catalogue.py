@@ -11,8 +11,10 @@ from loyalty import transactions
 from loyalty.campaigns import allotments, campaigns
 from loyalty.organisation import audit
 from loyalty.organisation.audit import Actor, AuditEntry
-from loyalty.rewards import pictures, queries
-from loyalty.rewards.errors import PictureInvalid, RewardChanged, RewardInvalid, RewardStateWrong, RewardUnknown
+from loyalty.pictures import pictures
+from loyalty.pictures.errors import PictureInvalid
+from loyalty.rewards import queries
+from loyalty.rewards.errors import RewardChanged, RewardInvalid, RewardStateWrong, RewardUnknown
 from loyalty.rewards.rules import NEXT, Reward, State
 from loyalty.rewards.types.registry import BY_CODE
 

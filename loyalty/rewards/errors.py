@@ -91,14 +91,6 @@ class RewardStateWrong(Conflict):
     sentence = "请刷新看看奖品现在的状态。"
 
 
-class PictureInvalid(Invalid):
-    """A picture that is none, or too large."""
-
-    code = "picture_invalid"
-    title = "图片用不了"
-    sentence = "请选 512 KB 以内的 PNG、JPEG 或 WebP 图片。"
-
-
 class EntitlementUnknown(NotFound):
     """There is no such entitlement, or it is another outlet's."""
 

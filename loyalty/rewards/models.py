@@ -6,26 +6,7 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import CheckConstraint, UniqueConstraint
 from tortoise.models import Model
 
-
-class RewardPicture(Model):
-    """A picture that staff have uploaded, named by the hash of what it is."""
-
-    digest = fields.CharField(max_length=64, primary_key=True)
-    content_type = fields.TextField()
-    content = fields.BinaryField()
-    made_by = fields.TextField()
-    made_at = fields.DatetimeField()
-
-    class Meta:
-        """Names of the table and its rules."""
-
-        table = "reward_pictures"
-        constraints = (
-            CheckConstraint(
-                check="content_type IN ('image/png', 'image/jpeg', 'image/webp')", name="reward_pictures_type"
-            ),
-            CheckConstraint(check="octet_length(content) <= 524288", name="reward_pictures_small"),
-        )
+from loyalty.pictures.models import Picture
 
 
 class Reward(Model):
@@ -35,8 +16,8 @@ class Reward(Model):
     type = fields.TextField()
     name = fields.TextField()
     description = fields.TextField()
-    picture: fields.ForeignKeyNullableRelation[RewardPicture] = fields.ForeignKeyField(
-        "leketong.RewardPicture", related_name="rewards", on_delete=fields.RESTRICT, null=True
+    picture: fields.ForeignKeyNullableRelation[Picture] = fields.ForeignKeyField(
+        "leketong.Picture", related_name="rewards", on_delete=fields.RESTRICT, null=True
     )
     terms = fields.JSONField[dict[str, object]]()
     """What its type asks for, such as what a coupon takes off."""

@@ -117,7 +117,7 @@ async def test_pictures_are_for_everybody_and_for_ever(shop: Storefront) -> None
     owner = await shop.rich()
     digest = hashlib.sha256(PNG).hexdigest()
     await shop.connection.execute(
-        "INSERT INTO reward_pictures (digest, content_type, content, made_by, made_at)"
+        "INSERT INTO pictures (digest, content_type, content, made_by, made_at)"
         " VALUES ($1, 'image/png', $2, 'tests', now())",
         digest,
         PNG,

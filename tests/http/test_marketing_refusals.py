@@ -206,7 +206,7 @@ async def test_a_picture_is_kept_by_what_it_is(
 async def test_a_form_with_a_file_is_held_to_its_browser(stored: Database, staffing: Staffing, send: Send) -> None:
     refused = await send(f"/marketing/rewards/{staffing.reward}", PNG + b"forged", csrf="forged")
     assert (refused.status_code, "页面放太久了" in refused.text) == (403, True)
-    kept = await stored.connection.fetchval("SELECT count(*) FROM reward_pictures WHERE content = $1", PNG + b"forged")
+    kept = await stored.connection.fetchval("SELECT count(*) FROM pictures WHERE content = $1", PNG + b"forged")
     assert kept == 0
 
 

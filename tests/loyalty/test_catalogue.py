@@ -16,8 +16,10 @@ from loyalty.clock import SHANGHAI
 from loyalty.customers.audiences import Audience
 from loyalty.customers.personal import DataKeys
 from loyalty.organisation.errors import ReasonMissing
-from loyalty.rewards import catalogue, pictures
-from loyalty.rewards.errors import PictureInvalid, RewardChanged, RewardInvalid, RewardStateWrong, RewardUnknown
+from loyalty.pictures import pictures
+from loyalty.pictures.errors import PictureInvalid
+from loyalty.rewards import catalogue
+from loyalty.rewards.errors import RewardChanged, RewardInvalid, RewardStateWrong, RewardUnknown
 from loyalty.rewards.rules import NEXT, Reward, State
 from loyalty.rewards.types.coupon import CouponTerms
 from loyalty.rewards.types.gift import GiftTerms
@@ -262,7 +264,7 @@ async def kept(content: bytes) -> str:
 async def test_a_picture_is_kept_once_under_its_hash(db: str, content: bytes, kind: str) -> None:
     digest = hashlib.sha256(content).hexdigest()
     assert (await kept(content), await kept(content), await pictures.read(digest)) == (digest, digest, (kind, content))
-    assert await rows.fetch(db, "SELECT digest, made_by FROM reward_pictures") == [(digest, "command:tests")]
+    assert await rows.fetch(db, "SELECT digest, made_by FROM pictures") == [(digest, "command:tests")]
     made = await reward(picture_id=digest)
     assert (await read(made)).picture_id == digest
     assert await pictures.read("0" * 64) is None
@@ -285,7 +287,7 @@ async def test_what_is_no_picture_is_not_kept(db: str, content: bytes) -> None:
     with pytest.raises(PictureInvalid) as refused:
         await kept(content)
     assert refused.value.data == {"field": "picture"}
-    assert await rows.fetch(db, "SELECT FROM reward_pictures") == []
+    assert await rows.fetch(db, "SELECT FROM pictures") == []
 
 
 async def test_the_largest_picture_fits(db: str) -> None:

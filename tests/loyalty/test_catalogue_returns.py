@@ -8,8 +8,10 @@ import pytest
 from loyalty import transactions
 from loyalty.customers.personal import DataKeys
 from loyalty.organisation.errors import ReasonMissing
-from loyalty.rewards import catalogue, pictures
-from loyalty.rewards.errors import PictureInvalid, RewardStateWrong, RewardUnknown
+from loyalty.pictures import pictures
+from loyalty.pictures.errors import PictureInvalid
+from loyalty.rewards import catalogue
+from loyalty.rewards.errors import RewardStateWrong, RewardUnknown
 from tests import rows
 from tests.storefront import AT, BY, UNITS, buy, cancel, manager, proven, reward, rich
 

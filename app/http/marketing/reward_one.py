@@ -19,7 +19,8 @@ from loyalty.clock import business_date
 from loyalty.errors import NotFound, Refusal
 from loyalty.organisation import audit
 from loyalty.organisation.audit import AuditSearch
-from loyalty.rewards import catalogue, pictures
+from loyalty.pictures import pictures
+from loyalty.rewards import catalogue
 from loyalty.rewards.results import results
 from loyalty.rewards.rules import NEXT, Reward, State
 from loyalty.rewards.types import registry

@@ -30,6 +30,7 @@ class FoundProduct(msgspec.Struct, frozen=True):
     deposit_fen: int
     multiple_cases: int
     status: str
+    picture_id: str | None
 
 
 class Span(msgspec.Struct, frozen=True):

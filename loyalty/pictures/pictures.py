@@ -1,12 +1,12 @@
-"""Pictures of rewards, kept under the hash of what they are: the same one is kept once and never changes."""
+"""Pictures, kept under the hash of what they are: the same one is kept once and never changes."""
 
 import hashlib
 from datetime import datetime
 
 from loyalty import transactions
 from loyalty.organisation.audit import Actor
-from loyalty.rewards.errors import PictureInvalid
-from loyalty.rewards.models import RewardPicture
+from loyalty.pictures.errors import PictureInvalid
+from loyalty.pictures.models import Picture
 
 BYTES_MAX = 512 * 1024
 KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
@@ -26,17 +26,17 @@ async def keep(content: bytes, actor: Actor, at: datetime) -> str:
     """Keep a picture; return its id, the hash of its content. Needs a transaction. Raises PictureInvalid."""
     digest = hashlib.sha256(content).hexdigest()
     values = {"content_type": kind_of(content), "content": content, "made_by": actor.text, "made_at": at}
-    await RewardPicture.get_or_create(digest=digest, defaults=values)
+    await Picture.get_or_create(digest=digest, defaults=values)
     return digest
 
 
 async def is_kept(digest: str) -> bool:
     """Tell whether a picture is there. Needs a transaction."""
-    return await RewardPicture.exists(digest=digest)
+    return await Picture.exists(digest=digest)
 
 
 async def read(digest: str) -> tuple[str, bytes] | None:
     """Read a picture: its content type and content; None for one that is not there. Entry verb."""
     async with transactions.begin():
-        found = await RewardPicture.get_or_none(digest=digest)
+        found = await Picture.get_or_none(digest=digest)
     return None if found is None else (found.content_type, bytes(found.content))

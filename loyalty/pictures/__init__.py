@@ -1,0 +1,1 @@
+"""Pictures that staff or systems bring: of rewards, of products."""
