@@ -42,6 +42,7 @@ async def test_an_outlet_sees_its_assortment_at_its_prices(offered: Offered) -> 
         "deposit_fen": 240,
         "must_have": False,
         "favourite": False,
+        "picture_url": None,
     }
     juice = page["items"][2]
     assert (juice["price_fen"], juice["regular_price_fen"], juice["on_deal"]) == (3_900, 4_800, True)

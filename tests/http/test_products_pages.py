@@ -10,8 +10,10 @@ import pytest_asyncio
 
 from loyalty import clock
 from tests.conftest import House
+from tests.http import offering
 from tests.http.colleagues import colleague
-from tests.http.conftest import Browser, Callers
+from tests.http.conftest import Browser, Callers, Database
+from tests.http.offering import Offered
 from tests.http.staffing import Person, Staffing
 
 BrowserOf = Callable[[Person], Browser]
@@ -29,6 +31,12 @@ async def operator(house: House, staffing: Staffing, browser_of: BrowserOf) -> B
 async def marketer(house: House, browser_of: BrowserOf) -> Browser:
     """Give a marketer of the whole house."""
     return browser_of(await colleague(house, "pricing-marketer", "市场小郑", "marketer"))
+
+
+@pytest_asyncio.fixture(scope="module")
+async def offered(house: House, callers: Callers) -> Offered:
+    """Bring a plant's catalogue."""
+    return await offering.offer(offering.calling(house, callers, "tests-pictures"))
 
 
 @pytest.fixture
@@ -103,3 +111,25 @@ async def test_prices_are_shown_within_reach(operator: Browser, marketer: Browse
 async def test_what_is_not_there_is_not_found(operator: Browser) -> None:
     for code in ("nothing", "%00", "a'--", "长" * 100):
         assert (await operator.get(f"{ROOT}/{code}")).status_code == 404, code
+
+
+async def test_a_picture_is_given_and_members_see_it_at_once(
+    offered: Offered, staffing: Staffing, browser_of: BrowserOf, stored: Database
+) -> None:
+    chief, path = browser_of(staffing.root), f"/ops/products/{offered.mark}1"
+    png = b"\x89PNG\r\n\x1a\n" + offered.mark.encode()
+    before = await stored.picture()
+    for content, reason in ((b"GIF89a", "换图"), (b"", "换图"), (png + b"0" * 512 * 1024, "换图"), (png, " ")):
+        refused = await chief.upload(f"{path}/picture", "picture", content, reason=reason)
+        assert refused.status_code == 422, (content[:8], reason)
+    assert await stored.picture() == before
+    done = await chief.upload(f"{path}/picture", "picture", png, reason="新包装")
+    assert (done.status_code, done.headers["location"]) == (303, f"{path}?done=product_saved")
+    (shown,) = [one for one in (await offered.get()).json()["items"] if one["code"] == f"{offered.mark}1"]
+    answer = await offered.callers.client.get(shown["picture_url"])
+    assert (answer.content, answer.headers["content-type"]) == (png, "image/png")
+    assert "immutable" in answer.headers["cache-control"]
+    assert shown["picture_url"] in (await chief.get(path)).text
+    assert "新包装" in (await chief.get(f"/admin/audit?q={offered.mark}1")).text
+    own = browser_of(staffing.people["marketer"])
+    assert (await own.upload(f"{path}/picture", "picture", png, reason="换图")).status_code == 403

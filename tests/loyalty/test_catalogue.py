@@ -1,6 +1,5 @@
 """The catalogue: what makes no sense is named, states follow one table, changes leave a trace, pictures are ones."""
 
-import hashlib
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -16,7 +15,6 @@ from loyalty.clock import SHANGHAI
 from loyalty.customers.audiences import Audience
 from loyalty.customers.personal import DataKeys
 from loyalty.organisation.errors import ReasonMissing
-from loyalty.pictures import pictures
 from loyalty.pictures.errors import PictureInvalid
 from loyalty.rewards import catalogue
 from loyalty.rewards.errors import RewardChanged, RewardInvalid, RewardStateWrong, RewardUnknown
@@ -28,9 +26,6 @@ from tests import rows
 from tests.storefront import AT, BY, UNITS, buy, plan, proven, reward, rich
 
 STATES: tuple[State, ...] = get_args(State)
-PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
-JPEG = b"\xff\xd8\xff\xe0picture"
-WEBP = b"RIFF\x08\x00\x00\x00WEBPVP8 "
 AUDITED = "SELECT action, before, after, reason, actor_name FROM audit_entries ORDER BY id DESC LIMIT 1"
 HUNDRED_AND_ONE = tuple(f"t{n}" for n in range(101))
 
@@ -251,48 +246,6 @@ async def test_one_without_end_may_be_limited_later(db: str, data_keys: DataKeys
     await buy(owner, made, 2, AT + timedelta(seconds=1))
     assert await rows.fetch(db, UNITS) == [(2, 0, 0)]
     await proven()
-
-
-async def kept(content: bytes) -> str:
-    async with transactions.begin():
-        return await pictures.keep(content, BY, AT)
-
-
-@pytest.mark.parametrize(
-    ("content", "kind"), [(PNG, "image/png"), (JPEG, "image/jpeg"), (WEBP, "image/webp")], ids=["png", "jpeg", "webp"]
-)
-async def test_a_picture_is_kept_once_under_its_hash(db: str, content: bytes, kind: str) -> None:
-    digest = hashlib.sha256(content).hexdigest()
-    assert (await kept(content), await kept(content), await pictures.read(digest)) == (digest, digest, (kind, content))
-    assert await rows.fetch(db, "SELECT digest, made_by FROM pictures") == [(digest, "command:tests")]
-    made = await reward(picture_id=digest)
-    assert (await read(made)).picture_id == digest
-    assert await pictures.read("0" * 64) is None
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"<svg onload='alert(1)'/>",
-        b"GIF89a",
-        b"RIFF\x08\x00\x00\x00WAVE",
-        b"RIFF",
-        PNG[1:],
-        PNG + bytes(pictures.BYTES_MAX),
-    ],
-    ids=["nothing", "svg", "gif", "wave", "a bare riff", "cut", "too large"],
-)
-async def test_what_is_no_picture_is_not_kept(db: str, content: bytes) -> None:
-    with pytest.raises(PictureInvalid) as refused:
-        await kept(content)
-    assert refused.value.data == {"field": "picture"}
-    assert await rows.fetch(db, "SELECT FROM pictures") == []
-
-
-async def test_the_largest_picture_fits(db: str) -> None:
-    largest = PNG + bytes(pictures.BYTES_MAX - len(PNG))
-    assert await pictures.read(await kept(largest)) == ("image/png", largest)
 
 
 async def test_a_reward_names_a_picture_that_is_there(db: str) -> None:

@@ -9,6 +9,7 @@ from app.http.endpoints import Call, Reply
 from app.http.errors import OutOfRange
 from app.http.mini import switching
 from app.http.mini.ids import number_of
+from app.http.pictures import path_of
 from loyalty.catalogue import favourites
 from loyalty.catalogue.errors import ProductUnknown
 from loyalty.catalogue.rules import Item, Search
@@ -42,6 +43,7 @@ class ProductView(msgspec.Struct, frozen=True, gc=False):
     deposit_fen: int
     must_have: bool
     favourite: bool
+    picture_url: str | None
 
 
 class Products(msgspec.Struct, frozen=True):
@@ -114,6 +116,7 @@ def _product_view(item: Item, *, favourite: bool) -> ProductView:
         product.deposit_fen,
         item.must_have,
         favourite,
+        None if product.picture_id is None else path_of(product.picture_id),
     )
 
 

@@ -1,18 +1,26 @@
 """Products and prices: what there is, what it costs whom from when, who is offered it. Master data changes it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import cast
+from urllib.parse import quote
 
+from app.http import errors
 from app.http.console import lists
 from app.http.console.components import Action, Cell, Column, Empty, Fact, Filter, Table, Tone
+from app.http.console.forms import fault_of
 from app.http.console.lists import Listing
-from app.http.console.pages import Answer, Page, View, Visit
+from app.http.console.pages import Answer, Page, Redirect, View, Visit
 from app.http.console.tables import TableQuery
+from app.http.console.whole import require_whole
+from app.http.pictures import path_of
 from loyalty import transactions
-from loyalty.catalogue.desk import products
+from loyalty.catalogue.desk import edits, products
 from loyalty.catalogue.desk.products import FoundProduct, Offering, Order, Span
 from loyalty.clock import business_date
+from loyalty.errors import NotFound, Refusal
+from loyalty.organisation.audit import REASON_LENGTH_MAX
+from loyalty.pictures.pictures import BYTES_MAX
 from loyalty.staff.rules import Role
 from loyalty.units import yuan
 
@@ -93,6 +101,29 @@ def _row(one: FoundProduct) -> tuple[Cell, ...]:
 
 async def show_product(visit: Visit) -> Answer:
     """Show one product: its facts, prices, deals, and who is offered it."""
+    return await _shown(visit, {}, 200)
+
+
+async def keep_picture(visit: Visit) -> Answer:
+    """Give a product another picture."""
+    await require_whole(visit)
+    code = visit.params["code"]
+    try:
+        content = visit.files.get("picture", b"")
+        await edits.set_picture(code, content, visit.staff.actor, visit.field("reason"), visit.at)
+    except NotFound:
+        raise
+    except Refusal as refusal:
+        return await _shown(visit, fault_of(refusal), errors.status_of(refusal))
+    return Redirect(path_of_product(code), "product_saved")
+
+
+def path_of_product(code: str) -> str:
+    """Give the address of a product's page."""
+    return f"{ROOT_PATH}/{quote(code, safe='')}"
+
+
+async def _shown(visit: Visit, faults: Mapping[str, str], status: int) -> View:
     today = business_date(visit.at)
     async with transactions.reader():
         card = await products.read(visit.params["code"], visit.reach, today)
@@ -104,8 +135,15 @@ async def show_product(visit: Visit) -> Answer:
             "prices": _spans("prices", "价格", card.prices, today, card.product.code),
             "deals": _spans("deals", "特价", card.deals, today, card.product.code),
             "offerings": tuple(_offering(one) for one in card.offerings),
+            "picture": None if card.product.picture_id is None else path_of(card.product.picture_id),
+            "name": card.product.name,
+            "upload": f"{path_of_product(card.product.code)}/picture" if may_import(visit) else None,
+            "picture_faults": faults,
+            "upload_reason": visit.field("reason") if faults else "",
+            "reason_length_max": REASON_LENGTH_MAX,
         },
-        crumbs=CRUMBS,
+        status,
+        CRUMBS,
     )
 
 
@@ -160,4 +198,8 @@ def _offering(one: Offering) -> tuple[str, str, str]:
     return one.code, _who(one.plant_name, one.value_class), "必备" if one.must_have else ""
 
 
-PAGES = (Page("GET", "/products", list_products, ROLES), Page("GET", "/products/{code}", show_product, ROLES))
+PAGES = (
+    Page("GET", "/products", list_products, ROLES),
+    Page("GET", "/products/{code}", show_product, ROLES),
+    Page("POST", "/products/{code}/picture", keep_picture, IMPORTING, upload_bytes_max=BYTES_MAX + 16 * 1024),
+)

@@ -1,12 +1,12 @@
 """The raw SQL of what staff see of the catalogue. Prices and assortments are asked with the nodes in reach."""
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 
 import asyncpg
 
 from loyalty.catalogue.queries import PRODUCT_COLUMNS
-from loyalty.transactions import reading
+from loyalty.transactions import reading, writing
 
 _IN_REACH = """
     EXISTS (SELECT FROM organisation_closure c
@@ -119,4 +119,11 @@ async def assortments(node_ids: Collection[int], product_id: int) -> list[asyncp
         """,
         list(node_ids),
         product_id,
+    )
+
+
+async def set_picture(product_id: int, digest: str, at: datetime) -> None:
+    """Give a product its picture."""
+    await writing().execute(
+        "UPDATE products SET picture_id = $2, updated_at = $3 WHERE id = $1", product_id, digest, at
     )

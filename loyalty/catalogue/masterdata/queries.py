@@ -11,7 +11,7 @@ from loyalty.rowsets import rowset
 from loyalty.transactions import reading, writing
 
 _PRODUCT_TYPES = """code text, name text, name_initials text, brand text, flavour text, pack text, category text,
-           units_per_case int, barcode text, deposit_fen bigint, multiple_cases int, status text"""
+           units_per_case int, barcode text, deposit_fen bigint, multiple_cases int, status text, picture_id text"""
 
 
 class ProductValues(msgspec.Struct, frozen=True):
@@ -29,6 +29,7 @@ class ProductValues(msgspec.Struct, frozen=True):
     deposit_fen: int
     multiple_cases: int
     status: str
+    picture_id: str | None = None
 
 
 class AudienceValues(msgspec.Struct, frozen=True):
