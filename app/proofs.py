@@ -8,6 +8,7 @@ from app import metrics
 from games.checkin.proofs import PROOFS as CHECKIN_PROOFS
 from loyalty import clock, transactions
 from loyalty.clock import SHANGHAI
+from loyalty.ordering.proofs import PROOFS as ORDERING_PROOFS
 from loyalty.organisation.proofs import PROOFS as ORGANISATION_PROOFS
 from loyalty.points.derived.proofs import PROOFS as POINTS_PROOFS
 from loyalty.points.holdings import Lots
@@ -16,7 +17,13 @@ from loyalty.points.statements.statements import Expiring, Story
 from loyalty.proofs import Difference, Proof
 from loyalty.rewards.proofs import PROOFS as REWARDS_PROOFS
 
-PROOFS: tuple[Proof, ...] = (*ORGANISATION_PROOFS, *POINTS_PROOFS, *REWARDS_PROOFS, *CHECKIN_PROOFS)
+PROOFS: tuple[Proof, ...] = (
+    *ORGANISATION_PROOFS,
+    *POINTS_PROOFS,
+    *REWARDS_PROOFS,
+    *ORDERING_PROOFS,
+    *CHECKIN_PROOFS,
+)
 ENTRIES_TOLD_MAX = 200
 
 
