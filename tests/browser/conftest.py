@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -51,9 +52,25 @@ async def browser() -> AsyncIterator[Browser]:
         await running.close()
 
 
+@dataclass(frozen=True)
+class Demo:
+    """Where the demo house and what stands around it are, and the owner who logs in."""
+
+    url: str
+    sandbox: str
+    hub: str
+    openid: str
+
+
 @pytest.fixture(scope="session")
-def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a demo house as `make run` does, with everything that its first run makes; give its address."""
+def demo_url(demo: Demo) -> str:
+    """Give the demo house's address."""
+    return demo.url
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Run a demo house as `make run` does, with everything that its first run makes."""
     home = tmp_path_factory.mktemp("demo")
     home.chmod(0o755)
     environ = {"PATH": os.environ["PATH"], "LEKETONG_HOME": str(home), "WEB_WORKERS": "1"}
@@ -67,9 +84,11 @@ def demo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         told += line
         if READY in line:
             break
-    address = re.search(r"http://127\.0\.0\.1:\d+", told)
-    assert address is not None, told
-    yield address[0]
+    found = [
+        re.search(pattern, told)
+        for pattern in (r"接口 +(\S+)", r"微信沙箱 +(\S+)/sandbox/", r"订单中心 +(\S+)/", r"店主 +openid (\S+)")
+    ]
+    yield Demo(*(one[1] if one else "" for one in found))
     running.terminate()
     running.communicate(timeout=WAIT_SECONDS_MAX)
 
