@@ -30,6 +30,12 @@ BUDGET_USED = Gauge(
     ("campaign",),
     multiprocess_mode="mostrecent",
 )
+WEBHOOK_WAITING = Gauge(
+    "leketong_webhook_waiting_seconds",
+    "Age of the oldest event that a webhook consumer has not taken",
+    ("consumer",),
+    multiprocess_mode="mostrecent",
+)
 WEBHOOKS = Counter("leketong_webhook_calls_total", "Calls to webhook consumers", ("consumer", "result"))
 MESSAGES = Counter("leketong_messages_total", "Subscribe messages that were tried", ("template", "result"))
 TASKS = Counter("leketong_tasks_total", "Task runs", ("task", "result"))

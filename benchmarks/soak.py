@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import ledger_steps
+from benchmarks import steps
 from benchmarks.figures import Figure, median, show
 from benchmarks.household import PARTS, ROOT, SUPERVISOR, Household, NotThere
 from benchmarks.kills import Kill, Trial, Verdict
@@ -117,7 +117,8 @@ def main() -> int:
     show_kills(kills, verdict, options.seed)
     shutil.rmtree(folder, ignore_errors=True)
     if not options.no_ledger:
-        show(ledger_steps.measure(options.seed))
+        for machine in steps.MACHINES:
+            show(steps.measure(machine, options.seed))
     if not options.no_suite:
         suite_on_16()
     return 0

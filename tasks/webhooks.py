@@ -32,7 +32,10 @@ def send_webhooks(self: Task[..., Any]) -> int | None:
 
     async def body(resources: Resources) -> int:
         async with calls.open_pool(demo=resources.settings.demo) as pool:
-            return await send_for(resources.data_keys, pool, RUN_SECONDS)
+            sent = await send_for(resources.data_keys, pool, RUN_SECONDS)
+        for code, seconds in (await deliveries.waiting(clock.now())).items():
+            metrics.WEBHOOK_WAITING.labels(code).set(seconds)
+        return sent
 
     return runtime.run_often(self, body)
 

@@ -29,9 +29,9 @@ from tests.ordering import entitled, ids, owner, placed, report, wished
 
 STEPS = int(os.environ.get("LEKETONG_ORDER_STEPS", "2000"))
 """In all; `make soak` asks for more."""
-SEED = 20261124
+SEED = int(os.environ.get("LEKETONG_ORDER_SEED", "20261124"))
 RUN_STEPS = 40
-ROUNDS_MAX = 200
+ROUNDS_MAX = 200 + STEPS // 100
 STEP_SECONDS_MAX = 60
 REPORTS = ("confirmed", "shorted", "shipped", "delivered", "returned", "cancelled", "rejected")
 WISHES = ("cancelled", "received")

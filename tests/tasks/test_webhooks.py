@@ -268,6 +268,7 @@ async def test_a_backlog_is_bounded_and_the_log_keeps_the_rest(
     await happened(db, *(f"S{n}" for n in range(5)))
     assert [await deliveries.take_in(one, AT) for _ in range(2)] == [3, 0]
     monkeypatch.setattr(deliveries, "BACKLOG_MAX", 10)
+    assert await deliveries.waiting(AT + timedelta(minutes=5)) == {"hub": 300.0}
     assert await deliveries.take_in(one, AT) == 2
 
 

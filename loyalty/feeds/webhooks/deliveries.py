@@ -122,6 +122,13 @@ async def settle(consumer_id: int, claimed: Sequence[Claimed], outcomes: Sequenc
             await queries.set_state(consumer_id, "disabled", "对方回复 410，不再接收")
 
 
+async def waiting(at: datetime) -> dict[str, float]:
+    """Tell for each consumer, paused ones too, for how many seconds its oldest event has waited; 0 for none. A read."""
+    async with transactions.reader():
+        oldest = {one.code: (await consumers.lag(one.id)).oldest_at for one in await consumers.listed()}
+    return {code: 0.0 if since is None else (at - since).total_seconds() for code, since in oldest.items()}
+
+
 async def forget(at: datetime) -> int:
     """Delete what was taken a week ago, and what died two months ago; return how many. Entry verb."""
     async with transactions.begin():

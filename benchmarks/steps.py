@@ -1,4 +1,4 @@
-"""A million steps of the ledger's state machine against its model, in as many processes as there are cores."""
+"""Many steps of the state machines against their models, in as many processes as there are cores."""
 
 import os
 import subprocess
@@ -8,19 +8,20 @@ import time
 from benchmarks.figures import Figure
 from benchmarks.household import ROOT
 
-STEPS = int(os.environ.get("LEKETONG_LEDGER_STEPS", "1000000"))
+MACHINES = {"ledger": 1_000_000, "order": 100_000}
+"""Name of a machine, as its test is called, to how many steps of it are taken in all."""
 SECONDS_MAX = 4 * 3_600.0
-MACHINE = "tests/loyalty/test_ledger_machine.py"
 
 
-def measure(seed: int, steps: int = STEPS) -> Figure:
-    """Take so many steps in all; give in how many processes a verb did otherwise than the model says.
+def measure(name: str, seed: int) -> Figure:
+    """Take so many steps of a machine in all; give in how many processes a verb did otherwise than the model says.
 
     Each process stops at its first difference and tells it on stderr. Raises subprocess.TimeoutExpired.
     """
     processes = os.cpu_count() or 1
+    steps = int(os.environ.get(f"LEKETONG_{name.upper()}_STEPS", MACHINES[name]))
     started = time.monotonic()
-    children = [_started(seed + number, -(-steps // processes)) for number in range(processes)]
+    children = [_started(name, seed + number, -(-steps // processes)) for number in range(processes)]
     failed = 0
     try:
         for child in children:
@@ -37,13 +38,17 @@ def measure(seed: int, steps: int = STEPS) -> Figure:
         "processes": processes,
         "seconds": round(time.monotonic() - started),
     }
-    return Figure("ledger_steps", failed, "differences", 0, None, detail, lower_is_better=True)
+    return Figure(f"{name}_steps", failed, "differences", 0, None, detail, lower_is_better=True)
 
 
-def _started(seed: int, steps: int) -> subprocess.Popen[str]:
+def _started(name: str, seed: int, steps: int) -> subprocess.Popen[str]:
     # Left to its settings, pytest would end a test after two minutes.
-    command = [sys.executable, "-m", "pytest", "-q", "-o", "faulthandler_timeout=0", "-p", "no:cacheprovider", MACHINE]
-    environ = os.environ | {"LEKETONG_LEDGER_STEPS": str(steps), "LEKETONG_LEDGER_SEED": str(seed)}
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "faulthandler_timeout=0", "-p", "no:cacheprovider"]
+    command.append(f"tests/loyalty/test_{name}_machine.py")
+    environ = os.environ | {
+        f"LEKETONG_{name.upper()}_STEPS": str(steps),
+        f"LEKETONG_{name.upper()}_SEED": str(seed),
+    }
     return subprocess.Popen(  # noqa: S603 - a test of ours
         command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
