@@ -57,9 +57,9 @@ def forget_webhooks(self: Task[..., Any]) -> int | None:
 
 
 async def send_for(data_keys: DataKeys, pool: httpcore.AsyncConnectionPool, seconds: float) -> int:
-    """Send for some seconds; return how many calls were made.
+    """Send until nothing is due, for some seconds at most; return how many calls were made.
 
-    Who has nothing to send looks again until the time is over and nobody else is in a call any more.
+    While somebody else is in a call, who has nothing to send looks again: a slow one keeps nobody else waiting.
     """
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + seconds
@@ -73,12 +73,12 @@ async def send_for(data_keys: DataKeys, pool: httpcore.AsyncConnectionPool, seco
             busy.discard(consumer.id)
             sent += made
             over = loop.time() >= ends_at
-            if over and not busy:
+            if not busy and (over or not made):
                 return sent
-            if not made or over:
+            if loop.time() >= ends_at + calls.CALL_SECONDS_MAX:
+                return sent
+            if not made:
                 await asyncio.sleep(IDLE_SECONDS)
-            if over and loop.time() >= ends_at + calls.CALL_SECONDS_MAX:
-                return sent
 
     return sum(await asyncio.gather(*(go_on(one) for one in await deliveries.active())))
 

@@ -185,5 +185,5 @@ async def test_the_sfa_shows_a_rep_orders_of_the_own_outlets_the_moment_they_are
     one = await ask(f"/{staffing.own_order}", "own-supervisor")
     assert (one.status_code, one.json()["lines"][0]["name"]) == (200, "测试汽水")
     refused(await ask(f"/{staffing.foreign_order}", "own-rep"), 404, "order_unknown")
-    refused(await ask("", "own-operator"), 403, "rep_unknown")
+    refused(await ask("", "own-marketer"), 403, "rep_unknown")
     assert (await ask("?limit=0", "own-rep")).status_code == 422
