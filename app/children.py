@@ -22,6 +22,9 @@ STEADY_SECONDS = 30.0
 LOG_BYTES_MAX = 10 * 1024 * 1024
 LOG_LINES_SHOWN = 8
 
+APART = {"web", "postgres", "redis"}
+"""Web stops first, so that its requests end well; the servers last, one after the other."""
+
 
 class ChildFault(Exception):  # noqa: N818 - told in one sentence
     """A child did not get ready."""
@@ -50,6 +53,11 @@ class Child:
     restart_at: float = 0.0
     back_off: float = BACK_OFF_SECONDS
     pipe: int | None = None
+
+    @property
+    def family(self) -> str:
+        """Name what it is stopped together with: web workers, each server, and all that stands between them."""
+        return self.name if self.name in APART else "between"
 
     @property
     def running(self) -> bool:

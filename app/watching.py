@@ -126,9 +126,9 @@ class Supervisor:
             os.read(self._woken, 4096)
 
     def stop(self) -> None:
-        """Stop every child, the one started last first; those of one name together."""
+        """Stop every child, the one started last first; those of one family together."""
         while self.children:
-            group = [child for child in self.children if child.name == self.children[-1].name]
+            group = [child for child in self.children if child.family == self.children[-1].family]
             for child in group:
                 child.ask_to_stop()
             for child in group:
