@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from app.http.console.components import Field, Form, reason_field, with_errors
+from app.http.console.order_parts import moment
 from app.http.console.pages import Answer, Page, View, Visit
-from app.http.ops.orders import CHANGING, CRUMBS, ROOT_PATH, moment
+from app.http.ops.orders import CHANGING, CRUMBS, ROOT_PATH
 from loyalty import transactions
 from loyalty.errors import Refusal
 from loyalty.ordering.fulfilment import wishes

@@ -1,17 +1,16 @@
 """The order desk: find orders, see what is stuck and what is short."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import cast
 
 from app.http.console import lists
-from app.http.console.components import Action, Cell, Column, Empty, Filter, Tone
+from app.http.console.components import Action, Cell, Column, Empty, Filter
 from app.http.console.lists import Listing
+from app.http.console.order_parts import TONES, moment, what_of
 from app.http.console.pages import Answer, Page, Visit
 from app.http.console.tables import TableQuery
 from loyalty import transactions
-from loyalty.clock import SHANGHAI
-from loyalty.ordering.fulfilment.rules import STATUS_WORDS, Status
+from loyalty.ordering.fulfilment.rules import STATUS_WORDS
 from loyalty.ordering.history import orders
 from loyalty.ordering.history.orders import Only, ShortLine, Summary
 from loyalty.staff.rules import Role
@@ -21,10 +20,6 @@ ROOT_PATH = "/ops/orders"
 CRUMBS = (("订单", ROOT_PATH),)
 LOOKING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "rep", "supervisor")
 CHANGING: tuple[Role, ...] = ("admin", "plant_lead", "operator")
-TONES: dict[Status, Tone | None] = {
-    "placed": "info", "confirmed": "info", "shipped": "info", "delivered": "good", "completed": "good",
-    "cancelled": "quiet", "rejected": "bad",
-}  # fmt: skip
 ONLY: tuple[tuple[str, str], ...] = (("stuck", "卡住的"), ("short", "缺货待选"), ("tomorrow", "明天送"))
 COLUMNS = (
     Column("number", "订单", whole=True),
@@ -87,23 +82,17 @@ async def list_orders(visit: Visit) -> Answer:
 
 def row_of(one: Summary) -> tuple[Cell, ...]:
     """Show an order in a list."""
-    what = f"{one.first_name}等 {one.lines} 种" if one.lines > 1 else one.first_name
     before = f"下单时 {yuan(one.total_fen)} 元"
     notes = [word for word, is_so in (("缺货待选", one.open_shortages > 0), ("仓库说法不一", one.is_odd)) if is_so]
     return (
         Cell(one.number, href=f"{ROOT_PATH}/{one.number}"),
         Cell(one.outlet_name, note=one.outlet_code),
-        Cell(what, note=f"{one.cases:,} 箱"),
+        Cell(what_of(one), note=f"{one.cases:,} 箱"),
         Cell(f"{yuan(one.due_fen)} 元", note=before if one.due_fen != one.total_fen else None),
         Cell(STATUS_WORDS[one.status], tone=TONES[one.status], note="、".join(notes) or None),
         Cell(moment(one.placed_at)),
         Cell(f"{one.eta_on or one.deliver_on:%m-%d}"),
     )
-
-
-def moment(at: datetime | None) -> str:
-    """Tell an instant, short."""
-    return "—" if at is None else f"{at.astimezone(SHANGHAI):%m-%d %H:%M}"
 
 
 async def list_shortages(visit: Visit) -> Answer:
