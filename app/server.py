@@ -28,6 +28,7 @@ from app.http.ops.pages import OPS
 from app.http.outlets.pages import OUTLETS
 from app.http.principals import MemberTokens
 from app.http.sfa.endpoints import SFA
+from app.http.sfa.pages import VISITS
 from app.http.sfa_tokens import SfaTokens
 from app.http.systems.endpoints import SYSTEMS
 from app.http.traces import trace_id
@@ -36,7 +37,7 @@ from app.switchboard import SwitchBoard
 from loyalty.errors import Overloaded, Refusal
 
 GROUPS: tuple[Group, ...] = (*MINI, SFA, SYSTEMS)
-AREAS: tuple[Area, ...] = (CONSOLE, OUTLETS, OPS, MARKETING, ADMIN)
+AREAS: tuple[Area, ...] = (CONSOLE, OUTLETS, OPS, VISITS, MARKETING, ADMIN)
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
 """Twice what any route takes: what is too large by less is read away, so that its sender sees the refusal."""
 GRACEFUL_SECONDS = 3

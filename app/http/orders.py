@@ -217,7 +217,7 @@ def view_of(whole: Whole, at: datetime) -> OrderView:
         list(whole.added),
         whole.follows,
         whole.may_cancel(at),
-        one.status in {"shipped", "delivered"},
+        whole.may_receive,
         one.cut_off_at,
         one.placed_at,
     )

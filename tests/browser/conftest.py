@@ -114,7 +114,7 @@ async def opened(
         await page.goto("/login")
         await page.locator(f'[data-fill-code="{code}"]').click()
         await page.get_by_role("button", name="登录", exact=True).click()
-        await page.wait_for_url(re.compile(r"/$"))
+        await page.wait_for_url(re.compile(r"/(sfa)?$"))
     yield page, seen
     await context.close()
 

@@ -55,11 +55,14 @@ PAGES: tuple[tuple[str, str, str], ...] = (
     ("/admin/webhooks/new", "admin", "admin-webhook-new"),
     ("/admin/webhooks/demo-hub", "admin", "admin-webhook"),
     ("/admin/audit", "admin", "console-audit"),
+    ("/sfa", "rep", "sfa-orders"),
+    ("/sfa?only=trouble", "supervisor", "sfa-orders-trouble"),
+    ("/sfa/orders/{order}", "supervisor", "sfa-order"),
     ("/me", "rep", "console-me"),
     ("/password", "rep", "console-password"),
     ("/components", "admin", "console-components"),
 )
-ON_A_PHONE = {"console-overview", "console-outlets", "console-outlet"}
+ON_A_PHONE = {"console-overview", "console-outlets", "console-outlet", "sfa-orders", "sfa-order"}
 FOUND_BY: dict[str, tuple[str, str | re.Pattern[str]]] = {
     "{rep}": ("/ops/reps", "李强"),
     "{operator}": ("/admin/staff", "孙丽"),
@@ -239,7 +242,7 @@ async def test_the_menu_of_a_phone_and_the_choice_of_light_and_dark(demo_url: st
         await expect(menu).to_have_attribute("aria-expanded", "true")
         nav = page.get_by_role("navigation", name="主菜单")
         await expect(nav).to_be_visible()
-        assert await nav.get_by_role("link").all_inner_texts() == ["总览", "门店", "订单"]
+        assert await nav.get_by_role("link").all_inner_texts() == ["总览", "门店订单", "门店"]
         assert await faults(page) == []
         await page.keyboard.press("Escape")
         await expect(nav).to_be_hidden()

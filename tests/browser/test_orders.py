@@ -69,6 +69,7 @@ async def test_from_cart_to_case_through_a_shortage_and_a_return(demo: Demo, bro
         httpx.AsyncClient(base_url=demo.url, timeout=10) as client,
         opened(browser, "desktop", code="operator", url=demo.url) as (desk, seen),
         opened(browser, "phone", url=demo.hub) as (hub, _),
+        opened(browser, "phone", code="rep", url=demo.url) as (rep, rep_seen),
     ):
         await client.post(f"{demo.hub}/hub/settings", json={"automatic": False})
         code = (
@@ -77,8 +78,12 @@ async def test_from_cart_to_case_through_a_shortage_and_a_return(demo: Demo, bro
         session = (await client.post("/mp/v1/session", json=code)).json()
         shop = Shop(client, session["token"])
         product = (await shop.get("/products"))["items"][0]
+        await rep.goto("/sfa")
         quote = await shop.post("/quotes", {"lines": [{"product_id": product["id"], "cases": CASES}]})
         number = (await shop.post("/orders", {"quote_id": quote["quote_id"]}))["number"]
+
+        # The rep's page has not been touched since before the order was placed.
+        await expect(rep.locator(f"#order-{number}")).to_be_visible()
 
         await press(hub, demo, number, "确认")
         await shop.until(number, "confirmed")
@@ -109,5 +114,5 @@ async def test_from_cart_to_case_through_a_shortage_and_a_return(demo: Demo, bro
         assert f"待入账 {back['points']}" in await desk.locator("main").inner_text()
         told = [one["title"] for one in (await shop.get("/notices"))["items"] if one["about"]["id"] == number]
         assert told, "the inbox tells of the order"
-        assert seen.complaints == []
+        assert (seen.complaints, rep_seen.complaints) == ([], [])
         assert re.fullmatch(r"L\d{12,}", number)

@@ -7,7 +7,7 @@ from sanic import HTTPResponse, Request, Sanic
 
 from app import demo_accounts
 from app.http import errors
-from app.http.console import cookies, forms, pages, rendering
+from app.http.console import cookies, forms, navigation, pages, rendering
 from app.http.console.components import Field, Form, with_errors
 from app.http.console.errors import FormExpired
 from app.http.console.pages import HTML, SECURITY_HEADERS, Answer, Page, Redirect, View, Visit
@@ -134,7 +134,11 @@ async def _log_in(request: Request, _params: dict[str, str]) -> HTTPResponse:
         wait = refusal.data.get("retry_after_seconds")
         shown = with_errors(form, given, {"": said})
         return _page(request, context, shown, status, int(str(wait)) if wait is not None else None)
-    to = pages.PASSWORD_PATH if logged_in.password_is_temporary else safe_next(given.get("next", ["/"])[0])
+    to = safe_next(given.get("next", ["/"])[0])
+    if logged_in.password_is_temporary:
+        to = pages.PASSWORD_PATH
+    elif to == "/" and (staff := await logins.recognise(logged_in.token, at)) is not None:
+        to = navigation.landing(staff.roles)
     answer = pages.redirected(request, to)
     cookies.put_session(answer, logged_in.token, secure=is_secure(context))
     return answer
@@ -209,7 +213,7 @@ async def change_password(visit: Visit) -> Answer:
     except Refusal as refusal:
         wrong = {str(refusal.data.get("field", "")): refusal.detail}
         return _password_view(visit, with_errors(_password_form(), visit.form, wrong), errors.status_of(refusal))
-    return Redirect("/", "password_changed")
+    return Redirect(navigation.landing(visit.staff.roles), "password_changed")
 
 
 async def end_session(visit: Visit) -> Answer:

@@ -23,11 +23,13 @@ class Entry:
 
 ADJUSTING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer", "checker")
 SELLING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer")
-ORDERING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "rep", "supervisor")
+ORDERING: tuple[Role, ...] = ("admin", "plant_lead", "operator")
+VISITING: tuple[Role, ...] = ("rep", "supervisor")
 MARKETING: tuple[Role, ...] = ("admin", "marketer")
 
 ENTRIES: tuple[Entry, ...] = (
     Entry("今天", "总览", "/", "home"),
+    Entry("今天", "门店订单", "/sfa", "truck", VISITING),
     Entry("客户", "门店", "/outlets", "shop"),
     Entry("客户", "业务员", "/ops/reps", "truck", ("admin", "plant_lead", "supervisor")),
     Entry("客户", "积分调整", "/ops/adjustments", "check", ADJUSTING),
@@ -62,6 +64,11 @@ def areas(staff: Staff, path: str) -> tuple[NavArea, ...]:
         )
         for name in names
     )
+
+
+def landing(roles: Collection[Role]) -> str:
+    """Give the first page after the log-in: who only visits outlets comes for their orders."""
+    return "/sfa" if roles and set(roles) <= set(VISITING) else "/"
 
 
 def _opens(entry: Entry, roles: Collection[Role], everywhere: Collection[Role]) -> bool:

@@ -108,7 +108,12 @@ class Download:
     content_type: str = "text/csv; charset=utf-8"
 
 
-Answer = View | Redirect | Download
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing new for the part of a page that asks again: it stays as it is."""
+
+
+Answer = View | Redirect | Download | Unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +223,8 @@ def _answered(request: Request, answer: Answer, staff: Staff, at: datetime) -> H
     if isinstance(answer, Redirect):
         return redirected(request, answer.path + (_joined(answer.path) + f"done={answer.done}" if answer.done else ""))
     headers = {**SECURITY_HEADERS, "trace-id": trace_id(request)}
+    if isinstance(answer, Unchanged):
+        return HTTPResponse(None, 204, headers)
     if isinstance(answer, Download):
         headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(answer.filename)}"
         return HTTPResponse(answer.content, 200, headers, answer.content_type)

@@ -1,8 +1,8 @@
-"""An outlet's orders, the latest ones, each with a way to the order desk."""
+"""An outlet's orders, the latest ones, each with a way to its page."""
 
 from app.http.console.components import Cell, Column, Empty, Table
+from app.http.console.order_parts import moment, what_of
 from loyalty import transactions
-from loyalty.clock import SHANGHAI
 from loyalty.ordering.fulfilment.rules import STATUS_WORDS
 from loyalty.ordering.history import orders
 from loyalty.ordering.history.orders import Summary
@@ -19,27 +19,26 @@ COLUMNS = (
 )
 
 
-async def table_of(outlet_id: int, path: str) -> Table:
-    """Give the table of an outlet's latest orders."""
+async def table_of(outlet_id: int, path: str, root_path: str) -> Table:
+    """Give the table of an outlet's latest orders, each with a link below ``root_path``."""
     async with transactions.reader():
         found = await orders.of_outlet(outlet_id, None, SHOWN_MAX)
     return Table(
         id="orders",
         path=path,
         columns=COLUMNS,
-        rows=tuple(_row(one) for one in found),
+        rows=tuple(_row(one, root_path) for one in found),
         empty=Empty("还没有订单", "店里在乐客通下单后会列在这里。"),
         caption="订单",
     )
 
 
-def _row(one: Summary) -> tuple[Cell, ...]:
-    what = f"{one.first_name}等 {one.lines} 种" if one.lines > 1 else one.first_name
+def _row(one: Summary, root_path: str) -> tuple[Cell, ...]:
     return (
-        Cell(one.number, href=f"/ops/orders/{one.number}"),
-        Cell(what, note=f"{one.cases:,} 箱"),
+        Cell(one.number, href=f"{root_path}/{one.number}"),
+        Cell(what_of(one), note=f"{one.cases:,} 箱"),
         Cell(f"{yuan(one.due_fen)} 元"),
         Cell(STATUS_WORDS[one.status], note="缺货待选" if one.open_shortages else None),
-        Cell(f"{one.placed_at.astimezone(SHANGHAI):%m-%d %H:%M}"),
+        Cell(moment(one.placed_at)),
         Cell(f"{one.eta_on or one.deliver_on:%m-%d}"),
     )

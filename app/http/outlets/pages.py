@@ -37,6 +37,7 @@ from loyalty.staff.rules import Role
 LOOKING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer", "checker", "rep", "supervisor")
 CHANGING: tuple[Role, ...] = ("admin", "plant_lead", "operator")
 ADJUSTING: tuple[Role, ...] = ("admin", "plant_lead", "operator", "marketer")
+VISITING: tuple[Role, ...] = ("rep", "supervisor")
 EVENTS_MAX = 100
 ORDER_EVENTS = tuple(one for one, feed in FEED_OF.items() if feed == "orders")
 STORY_MAX = 50
@@ -184,7 +185,7 @@ async def _shown(visit: Visit, tab: TabName) -> View:
             context["people"] = bound
             context["dialogs"] = people.dialogs_of(card, bound) if context["may_change"] else ()
         case "orders":
-            context["table"] = await orders.table_of(card.id, f"{path}/orders")
+            context["table"] = await orders.table_of(card.id, f"{path}/orders", _orders_path(visit))
         case "points":
             context |= await points.context_of(visit, card, f"{path}/points")
         case "entitlements":
@@ -198,6 +199,13 @@ async def _shown(visit: Visit, tab: TabName) -> View:
                 found = await audit.search(nodes, wanted, 0, STORY_MAX)
             context["moments"] = tuple(moment_of(one) for one in found)
     return View("console/outlet.html", card.name, context, crumbs=CRUMBS)
+
+
+def _orders_path(visit: Visit) -> str:
+    # The desk is the plant's; who only visits outlets has pages made for a phone.
+    return (
+        "/sfa/orders" if visit.staff.roles & set(VISITING) and not visit.staff.roles & set(CHANGING) else "/ops/orders"
+    )
 
 
 def _apart(account: Account) -> str:

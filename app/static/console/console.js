@@ -86,15 +86,22 @@
     }
   };
 
+  // Parts that ask again every two seconds while somebody looks; one that fails says so, and goes on asking.
+  const isLive = (event) => event.detail.elt.matches("[data-live]");
+  const tellStale = (event, isStale) => { const note = one("[data-stale]", event.detail.elt); if (note) note.hidden = !isStale; };
+  setInterval(() => { if (!document.hidden) all("[data-live]").forEach((part) => htmx.trigger(part, "look")); }, 2000);
+  document.addEventListener("htmx:afterRequest", (event) => { if (isLive(event) && event.detail.successful) tellStale(event, false); });
+
   // Tables that reload a part of the page.
   document.addEventListener("htmx:configRequest", (event) => {
     const token = one("meta[name=csrf]")?.content;
     if (token) event.detail.headers["X-CSRF-Token"] = token;
     for (const [name, value] of [...event.detail.formData.entries()]) if (value === "") event.detail.formData.delete(name);
   });
-  document.addEventListener("htmx:beforeRequest", (event) => event.detail.target.setAttribute("aria-busy", "true"));
+  document.addEventListener("htmx:beforeRequest", (event) => { if (!isLive(event)) event.detail.target.setAttribute("aria-busy", "true"); });
   document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
   const failed = (event) => {
+    if (isLive(event)) { tellStale(event, true); return; }
     const body = one(".table-body", event.detail.target) || event.detail.target;
     const box = document.createElement("div");
     box.className = "empty bad";

@@ -25,7 +25,10 @@ from loyalty.staff.people import Reach
 
 STEPS_MAX = 100
 STUCK_COUNTED_MAX = 1_000
-Only = Literal["", "stuck", "short", "tomorrow"]
+Only = Literal["", "stuck", "short", "trouble", "calm", "tomorrow"]
+"""``trouble`` is stuck or short, ``calm`` is neither."""
+Day = Literal["", "today", "yesterday", "week", "comes_today", "comes_tomorrow"]
+"""On which business date it was placed, ``week`` being the last seven, or is to come."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -102,6 +105,11 @@ class Whole(msgspec.Struct, frozen=True):
     shortages: tuple[ShortageSeen, ...]
     points: int
     """What it earns as it stands, promised or paid."""
+
+    @property
+    def may_receive(self) -> bool:
+        """Tell whether the member can say that it has come."""
+        return self.summary.status in {"shipped", "delivered"}
 
     def may_cancel(self, at: datetime) -> bool:
         """Tell whether the member can take it back."""
@@ -185,9 +193,10 @@ async def find(
     limit: int,
     at: datetime,
     before_id: int | None = None,
+    day: Day = "",
 ) -> list[Summary]:
     """List orders of outlets in reach, below ``before_id`` where one is given. Needs a reader."""
-    rows = await queries.find(reach, text, status, only, order, skip, limit, at, business_date(at), before_id)
+    rows = await queries.find(reach, text, status, only, order, skip, limit, at, business_date(at), before_id, day)
     return [_summary(row) for row in rows]
 
 

@@ -91,6 +91,22 @@ STUCK = """
      OR (o.odd_at IS NOT NULL AND (o.seen_at IS NULL OR o.seen_at < o.odd_at)))
 """
 """What somebody has to look at: not confirmed for two hours, not shipped or not delivered on its day, or odd."""
+SHORT = "EXISTS (SELECT FROM order_shortages s WHERE s.order_id = o.id AND s.state = 'open')"
+_ONLY = {
+    "stuck": STUCK,
+    "short": SHORT,
+    "trouble": f"({STUCK} OR {SHORT})",
+    "calm": f"NOT ({STUCK} OR {SHORT})",
+    "tomorrow": "o.deliver_on = $5::date + 1 AND o.status IN ('placed', 'confirmed')",
+}
+_MIDNIGHT = "($5::date + {days})::timestamp AT TIME ZONE 'Asia/Shanghai'"
+_DAYS = {
+    "today": f"o.placed_at >= {_MIDNIGHT.format(days=0)}",
+    "yesterday": f"o.placed_at >= {_MIDNIGHT.format(days=-1)} AND o.placed_at < {_MIDNIGHT.format(days=0)}",
+    "week": f"o.placed_at >= {_MIDNIGHT.format(days=-6)}",
+    "comes_today": "coalesce(o.eta_on, o.deliver_on) = $5::date",
+    "comes_tomorrow": "coalesce(o.eta_on, o.deliver_on) = $5::date + 1",
+}
 _ORDERS = {
     "placed": "o.id",
     "-placed": "o.id DESC",
@@ -112,13 +128,10 @@ async def find(
     at: datetime,
     today: date,
     before_id: int | None,
+    day: str,
 ) -> list[asyncpg.Record]:
-    """List orders in reach: by number, or the outlet's code or name; ``only`` stuck, short, or for tomorrow's truck."""
-    shown = {
-        "stuck": STUCK,
-        "short": "EXISTS (SELECT FROM order_shortages s WHERE s.order_id = o.id AND s.state = 'open')",
-        "tomorrow": "o.deliver_on = $5::date + 1 AND o.status IN ('placed', 'confirmed')",
-    }.get(only, "true")
+    """List orders in reach: by number, or the outlet's code or name; ``only`` and ``day`` name what else must hold."""
+    shown = f"{_ONLY.get(only, 'true')} AND {_DAYS.get(day, 'true')}"
     return await reading().fetch(
         f"""
         SELECT {SUMMARY.replace("x.", "c.")}
